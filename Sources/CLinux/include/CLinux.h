@@ -1,0 +1,7 @@
+// Constants and inline system-call wrappers that Debian 12's kernel headers or Swift's Glibc overlay lack.
+// Every wrapper returns a negative errno on failure.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
