@@ -1,0 +1,143 @@
+import Wire
+
+// The rows of a snapshot. Plain integers only: they are written to a sealed memory file by the control process and
+// read in place by the datapath. Rows are addressed by slot; the control process keeps slots stable from one snapshot
+// to the next and raises a row's generation when a slot is given to somebody else, which makes everything learned
+// about the old owner stale at once.
+
+/// The slot that means "none".
+public let noSlot = UInt32.max
+
+/// A reference to a string of the snapshot: its byte offset in the string section. 0 is the empty string.
+public typealias StringRef = UInt32
+
+/// What stands behind an endpoint slot.
+public enum EndpointKind {
+    public static let none: UInt8 = 0
+    /// A tenant's port: access or trunk.
+    public static let port: UInt8 = 1
+    /// A provider network's device, shared by flat and VLAN segments of many tenants.
+    public static let provider: UInt8 = 2
+    /// VXLAN packets, starting at the VXLAN header.
+    public static let vxlan: UInt8 = 3
+    /// GRE packets, starting at the GRE header.
+    public static let gre: UInt8 = 4
+}
+
+/// Something with a descriptor that frames come from and go to.
+@frozen
+public struct EndpointRecord: Equatable, Sendable {
+    public var kind: UInt8 = EndpointKind.none
+    public var flags: UInt8 = 0
+    public var generation: UInt16 = 0
+    /// Largest IP packet it carries, in bytes.
+    public var mtu: UInt32 = 0
+    /// Attachment of frames without a tag, or `noSlot`.
+    public var untagged: UInt32 = noSlot
+    /// Interface index in the host's namespace, or 0: tunnel packets that arrive there are a tenant's and refused.
+    public var interfaceIndex: UInt32 = 0
+    public var tenant: StringRef = 0
+    /// `tenant/port`, the provider network's name, or the tunnel kind with its address.
+    public var name: StringRef = 0
+    /// The device it is attached to.
+    public var device: StringRef = 0
+    public var reserved: UInt32 = 0
+
+    public init() {}
+
+    /// Tags select the attachment (trunk ports, provider devices).
+    public static let vlanAware: UInt8 = 1
+
+    @inlinable public var isVLANAware: Bool { flags & EndpointRecord.vlanAware != 0 }
+}
+
+/// What carries a segment between hosts.
+public enum SegmentKind {
+    public static let local: UInt8 = 0
+    public static let flat: UInt8 = 1
+    public static let vlan: UInt8 = 2
+    public static let vxlan: UInt8 = 3
+    public static let gre: UInt8 = 4
+}
+
+/// A broadcast domain of one tenant.
+@frozen
+public struct SegmentRecord: Equatable, Sendable {
+    public var kind: UInt8 = SegmentKind.local
+    public var flags: UInt8 = 0
+    public var generation: UInt8 = 0
+    public var reserved: UInt8 = 0
+    /// Largest IP packet, in bytes.
+    public var mtu: UInt32 = 0
+    /// VNI, VLAN id or GRE key.
+    public var identifier: UInt32 = 0
+    /// Seconds after which a learned address is forgotten.
+    public var ageing: UInt32 = 300
+    /// Most learned addresses, or 0 for no limit of its own.
+    public var macLimit: UInt32 = 0
+    /// Its attachments: a range of the flood section.
+    public var floodStart: UInt32 = 0
+    public var floodCount: UInt32 = 0
+    public var tenant: StringRef = 0
+    /// `tenant/network`.
+    public var name: StringRef = 0
+    /// 1 in a slot that is in use.
+    public var inUse: UInt32 = 0
+
+    public init() {}
+
+    public static let learning: UInt8 = 1
+    public static let dropUnknownUnicast: UInt8 = 2
+    public static let vlanTransparent: UInt8 = 4
+    public static let forwardLinkLocal: UInt8 = 8
+
+    @inlinable public var learns: Bool { flags & SegmentRecord.learning != 0 }
+    @inlinable public var dropsUnknownUnicast: Bool { flags & SegmentRecord.dropUnknownUnicast != 0 }
+    @inlinable public var isVLANTransparent: Bool { flags & SegmentRecord.vlanTransparent != 0 }
+    @inlinable public var forwardsLinkLocal: Bool { flags & SegmentRecord.forwardLinkLocal != 0 }
+}
+
+/// Where a segment meets an endpoint: an access port, one VLAN of a trunk, one VLAN of a provider device, or a remote
+/// VTEP. What learned and told addresses point at.
+@frozen
+public struct AttachmentRecord: Equatable, Sendable {
+    public var kind: UInt8 = AttachmentKind.none
+    public var generation: UInt8 = 0
+    /// The tag it carries on its endpoint: `vlanTPID` 0 means untagged.
+    public var vlanTPID: UInt16 = 0
+    public var vlanID: UInt16 = 0
+    public var reserved: UInt16 = 0
+    public var endpoint: UInt32 = noSlot
+    public var segment: UInt32 = noSlot
+    /// The remote VTEP of a tunnel attachment.
+    public var peer: UInt32 = noSlot
+    public var spare: UInt32 = 0
+
+    public init() {}
+
+    /// A remote VTEP: split horizon applies between two of these.
+    @inlinable public var isTunnel: Bool { kind == AttachmentKind.vxlan || kind == AttachmentKind.gre }
+}
+
+/// Kinds of attachment; tunnels say which header is pushed.
+public enum AttachmentKind {
+    public static let none: UInt8 = 0
+    public static let port: UInt8 = 1
+    public static let provider: UInt8 = 2
+    public static let vxlan: UInt8 = 3
+    public static let gre: UInt8 = 4
+}
+
+/// A remote VTEP.
+@frozen
+public struct PeerRecord: Equatable, Sendable {
+    /// IPv4 as mapped address.
+    public var address = IPv6Address(high: 0, low: 0)
+    public var name: StringRef = 0
+    /// Largest IP packet on the way there, in bytes.
+    public var pathMTU: UInt32 = 0
+    public var inUse: UInt32 = 0
+    public var reserved: UInt32 = 0
+
+    public init() {}
+}
