@@ -58,7 +58,7 @@ let package = Package(
             name: "Model", dependencies: ["Wire", .product(name: "Yams", package: "Yams")], swiftSettings: common),
         .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "Wire"], swiftSettings: common),
         .target(name: "Ports", dependencies: ["CLinux", "Rings", "Wire"], swiftSettings: hot),
-        .target(name: "Rings", dependencies: ["Wire"], swiftSettings: hot),
+        .target(name: "Rings", dependencies: ["CLinux", "Wire"], swiftSettings: hot),
         .target(name: "Tables", dependencies: ["Wire"], swiftSettings: hot),
         .target(name: "Wire", swiftSettings: hot),
 
@@ -75,6 +75,7 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
         .testTarget(name: "TablesTests", dependencies: ["Tables", "Wire"]),
         .testTarget(name: "RingsTests", dependencies: ["Rings", "Wire"]),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "Model", "Netlink", "Wire"]),
         .testTarget(name: "PortsTests", dependencies: ["CLinux", "Ports", "Rings", "Wire"]),
         .testTarget(name: "ForwardingTests", dependencies: ["Forwarding", "Rings", "Tables", "Wire"]),
         .testTarget(name: "DatapathTests", dependencies: ["Datapath", "Forwarding", "Ports", "Rings", "Tables", "Wire"]),

@@ -13,9 +13,10 @@ extension MACTable {
         let (first, second) = candidates(key, high)
         let i = index(key, high, first, second)
         if i >= 0 {
-            // The usual case: seen here before, and perhaps within this second.
-            if entries[i].word == word { return .refreshed }
-            if entries[i].word ^ word < 1 << 48 || entries[i].word << 16 != word << 16 {
+            // The usual case: seen here before, often within this very second.
+            let known = entries[i].word
+            if known == word { return .refreshed }
+            if known << 16 != word << 16 {
                 return move(i, word: word, attachment: attachment, place: place, owner: owner)
             }
             entries[i].word = word

@@ -1,0 +1,63 @@
+import Wire
+
+/// One frame on its way out: `header` followed by `payload` are the bytes that the endpoint takes. The payload stays
+/// where it was received, shared by all copies of a flooded frame and never written; what differs from copy to copy is
+/// in the header. The endpoint is told by the queue that the slot stands in.
+@frozen
+public struct TransmitSlot {
+    /// Room that the port may use in front of the header for a virtio header.
+    public static let prefixLength = 24
+    public static let headerCapacity = 104
+    /// Where `storage` begins: fixed by the fields in front of it and checked by a test.
+    @usableFromInline static let storageOffset = 88
+
+    /// The next slot of the same queue, or -1. Owned by the queue.
+    public var next: Int32
+    public var headerLength: UInt16
+    /// Outer DSCP and ECN of a tunnel packet.
+    public var tos: UInt8
+    public var reserved: UInt8
+    /// What is still to do, with offsets from the first byte of the header.
+    public var offload: Offload
+    /// Hash of the tenant's flow: the same for all its frames. Picks the outer source port (RFC 7348 §5).
+    public var flowHash: UInt32
+    /// The remote VTEP, and its UDP port.
+    public var destinationPort: UInt16
+    public var destination: IPv6Address
+    public var payload: UnsafeMutableRawPointer?
+    public var payloadLength: Int
+    @usableFromInline var prefix: (UInt64, UInt64, UInt64)
+    @usableFromInline
+    var storage:
+        (
+            UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64
+        )
+
+    @inlinable
+    public init() {
+        next = -1
+        headerLength = 0
+        tos = 0
+        reserved = 0
+        offload = .none
+        flowHash = 0
+        destinationPort = 0
+        destination = IPv6Address(high: 0, low: 0)
+        payload = nil
+        payloadLength = 0
+        prefix = (0, 0, 0)
+        storage = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    }
+
+    /// Bytes of the whole frame.
+    @inlinable @inline(__always)
+    public var length: Int { Int(headerLength) &+ payloadLength }
+}
+
+extension UnsafeMutablePointer<TransmitSlot> {
+    /// The first byte of the header; `TransmitSlot.prefixLength` writable bytes stand in front of it.
+    @inlinable @inline(__always)
+    public var header: UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(self) + TransmitSlot.storageOffset
+    }
+}
