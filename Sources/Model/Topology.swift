@@ -1,0 +1,104 @@
+import Wire
+
+/// The operator's file as a value: the whole cloud, of which each switch realises the part of its own host.
+///
+/// A topology that came from `load` has passed every check: names resolve, segments are unique, addresses fit.
+/// One that was put together by hand has not.
+public struct Topology: Sendable, Equatable {
+    public var hosts: [Host]
+    public var tenants: [Tenant]
+    public var lab: LabSettings?
+
+    public init(hosts: [Host] = [], tenants: [Tenant] = [], lab: LabSettings? = nil) {
+        self.hosts = hosts
+        self.tenants = tenants
+        self.lab = lab
+    }
+}
+
+/// A machine that runs a switch.
+public struct Host: Sendable, Equatable {
+    public var name: String
+    public var mark: Mark
+    /// The addresses that tunnels start and end on, at most one of each family. A pair of hosts talks IPv4 when both
+    /// have it, IPv6 otherwise.
+    public var vteps: [IPAddress]
+    /// The provider networks that reach this host.
+    public var physical: [Physical]
+    public var underlay: Underlay
+
+    public init(
+        name: String,
+        vteps: [IPAddress] = [],
+        physical: [Physical] = [],
+        underlay: Underlay = .socket,
+        mark: Mark = Mark()
+    ) {
+        self.name = name
+        self.vteps = vteps
+        self.physical = physical
+        self.underlay = underlay
+        self.mark = mark
+    }
+
+    /// The VTEP of one family.
+    public func vtep(ipv6: Bool) -> IPAddress? { vteps.first { $0.isIPv6 == ipv6 } }
+
+    /// The device on which this host meets a provider network.
+    public func device(of physical: String) -> String? { self.physical.first { $0.name == physical }?.device }
+}
+
+/// A provider network on one host: its name in the file and the device that leads there.
+public struct Physical: Sendable, Equatable {
+    public var name: String
+    public var device: String
+    public var mark: Mark
+
+    public init(name: String, device: String, mark: Mark = Mark()) {
+        self.name = name
+        self.device = device
+        self.mark = mark
+    }
+}
+
+/// How a host's tunnels reach the other hosts.
+public enum Underlay: Sendable, Equatable {
+    /// UDP and raw sockets in the host's namespace.
+    case socket
+    /// The VTEP's address lives in the switch, behind an uplink TAP on a bridge of the host.
+    case tap(String, bridge: String)
+    /// A NIC or veth end of its own.
+    case device(String)
+}
+
+/// How the hosts are joined when the file is brought up as a lab.
+public struct LabSettings: Sendable, Equatable {
+    public static let defaultMTU = 1500
+
+    /// The subnet that the hosts' VTEPs share; nil leaves the hosts apart.
+    public var underlay: IPPrefix?
+    /// The MTU of the underlay, in bytes.
+    public var mtu: Int
+    public var mark: Mark
+
+    public init(underlay: IPPrefix? = nil, mtu: Int = LabSettings.defaultMTU, mark: Mark = Mark()) {
+        self.underlay = underlay
+        self.mtu = mtu
+        self.mark = mark
+    }
+}
+
+/// Someone with networks of their own. Names, addresses, MACs and VLAN ids mean nothing outside the tenant.
+public struct Tenant: Sendable, Equatable {
+    public var name: String
+    public var mark: Mark
+    public var networks: [Network]
+    public var ports: [Port]
+
+    public init(name: String, networks: [Network] = [], ports: [Port] = [], mark: Mark = Mark()) {
+        self.name = name
+        self.networks = networks
+        self.ports = ports
+        self.mark = mark
+    }
+}
