@@ -80,7 +80,8 @@ extension IPv6Address: CustomStringConvertible, LosslessStringConvertible {
         guard groups.count == 8 else { return nil }
         self.init(
             high: groups[..<4].reduce(0) { $0 << 16 | UInt64($1) },
-            low: groups[4...].reduce(0) { $0 << 16 | UInt64($1) })
+            low: groups[4...].reduce(0) { $0 << 16 | UInt64($1) }
+        )
     }
 
     /// RFC 5952: lower case, longest run of zeros shortened, mapped addresses in dotted form.
@@ -100,7 +101,8 @@ extension IPv6Address: CustomStringConvertible, LosslessStringConvertible {
             }
         }
         let hex = { (slice: ArraySlice<UInt16>) in slice.map { String($0, radix: 16) }.joined(separator: ":") }
-        return best.isEmpty ? hex(groups[...]) : "\(hex(groups[..<best.lowerBound]))::\(hex(groups[best.upperBound...]))"
+        return best.isEmpty
+            ? hex(groups[...]) : "\(hex(groups[..<best.lowerBound]))::\(hex(groups[best.upperBound...]))"
     }
 }
 

@@ -28,15 +28,21 @@ public enum IPProtocol {
     public static let ipv4: UInt8 = 4
     public static let tcp: UInt8 = 6
     public static let udp: UInt8 = 17
+    public static let dccp: UInt8 = 33
     /// IPv6 encapsulation (RFC 2473, RFC 4213).
     public static let ipv6: UInt8 = 41
     public static let routing: UInt8 = 43
     public static let fragment: UInt8 = 44
     public static let gre: UInt8 = 47
+    /// Authentication header (RFC 4302).
+    public static let authentication: UInt8 = 51
     public static let icmpv6: UInt8 = 58
     public static let destinationOptions: UInt8 = 60
     /// KA9Q's IP within IP, which is not RFC 2003's.
     public static let ka9qIPIP: UInt8 = 94
+    public static let sctp: UInt8 = 132
+    /// UDP with partial coverage of its checksum (RFC 3828).
+    public static let udpLite: UInt8 = 136
 }
 
 /// Lengths of headers in bytes.
