@@ -5,3 +5,4 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include "namespaces.h"
