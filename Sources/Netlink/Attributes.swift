@@ -52,7 +52,9 @@ struct Attribute {
             return .v6(
                 IPv6Address(
                     high: bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) },
-                    low: bytes.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }))
+                    low: bytes.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
+                )
+            )
         default:
             return nil
         }
@@ -82,7 +84,10 @@ extension IPAddress {
 
 /// A libnl address object, for as long as `body` runs.
 func withNetlinkAddress<T, E: Error>(
-    _ bytes: [UInt8], family: Int32, prefixLength: Int? = nil, _ body: (OpaquePointer) throws(E) -> T
+    _ bytes: [UInt8],
+    family: Int32,
+    prefixLength: Int? = nil,
+    _ body: (OpaquePointer) throws(E) -> T
 ) throws(E) -> T {
     let address = required(nl_addr_build(family, bytes, bytes.count))
     defer { nl_addr_put(address) }

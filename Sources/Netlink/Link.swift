@@ -30,15 +30,25 @@ public struct Link: Hashable, Sendable {
     public var peer: Peer?
     public var transmitQueueLength: Int
 
+    /// `IFF_UP`.
+    static let upFlag: UInt32 = 0x1
+
     /// Switched on by the administrator (`IFF_UP`).
-    public var isUp: Bool { flags & 0x1 != 0 }
+    public var isUp: Bool { flags & Self.upFlag != 0 }
     /// The layer below is there (`IFF_LOWER_UP`): a cable, a veth's other end up, a TAP's owner.
     public var hasCarrier: Bool { flags & 0x10000 != 0 }
     public var isLoopback: Bool { flags & 0x8 != 0 }
 
     public init(
-        index: Int32, name: String, mac: MACAddress = .zero, mtu: Int = 1500, flags: UInt32 = 0, kind: String = "",
-        master: Int32? = nil, peer: Peer? = nil, transmitQueueLength: Int = 1000
+        index: Int32,
+        name: String,
+        mac: MACAddress = .zero,
+        mtu: Int = 1500,
+        flags: UInt32 = 0,
+        kind: String = "",
+        master: Int32? = nil,
+        peer: Peer? = nil,
+        transmitQueueLength: Int = 1000
     ) {
         self.index = index
         self.name = name
@@ -65,7 +75,8 @@ public struct Link: Hashable, Sendable {
             flags: info.ifi_flags,
             kind: attribute(Int(IFLA_LINKINFO))?.nested(Int(IFLA_INFO_KIND))?.text ?? "",
             master: attribute(Int(IFLA_MASTER))?.load(as: Int32.self),
-            transmitQueueLength: Int(attribute(Int(IFLA_TXQLEN))?.load(as: UInt32.self) ?? 0))
+            transmitQueueLength: Int(attribute(Int(IFLA_TXQLEN))?.load(as: UInt32.self) ?? 0)
+        )
         if let below = attribute(Int(IFLA_LINK))?.load(as: Int32.self), below != 0 {
             let namespace = attribute(Int(IFLA_LINK_NETNSID))?.load(as: Int32.self)
             peer = Peer(index: below, namespaceID: namespace.flatMap { $0 < 0 ? nil : $0 })

@@ -29,7 +29,9 @@ extension Netlink {
     }
 
     private func change(
-        _ prefix: IPPrefix, _ index: Int32, _ operation: String,
+        _ prefix: IPPrefix,
+        _ index: Int32,
+        _ operation: String,
         _ build: (OpaquePointer, UnsafeMutablePointer<OpaquePointer?>) -> Int32
     ) throws(NetlinkError) {
         let object = "\(prefix) on index \(index)"
@@ -39,7 +41,7 @@ extension Netlink {
         withNetlinkAddress(prefix.address.bytes, family: prefix.address.family, prefixLength: prefix.length) {
             _ = rtnl_addr_set_local(address, $0)
         }
-        if prefix.address.isIPv6 { rtnl_addr_set_flags(address, 0x02 /* IFA_F_NODAD */) }
+        if prefix.address.isIPv6 { rtnl_addr_set_flags(address, UInt32(IFA_F_NODAD)) }
         var message: OpaquePointer?
         guard build(address, &message) == 0, let message else { throw NetlinkError(operation, object, errno: EINVAL) }
         try perform(message, operation, object)

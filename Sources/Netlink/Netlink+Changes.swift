@@ -5,11 +5,11 @@ import Wire
 // Changes to one device, named by its index: a name may be taken over by another device at any moment.
 extension Netlink {
     public func setUp(_ index: Int32) throws(NetlinkError) {
-        try change(index, "set up", "index \(index)") { rtnl_link_set_flags($0, 1 /* IFF_UP */) }
+        try change(index, "set up", "index \(index)") { rtnl_link_set_flags($0, Link.upFlag) }
     }
 
     public func setDown(_ index: Int32) throws(NetlinkError) {
-        try change(index, "set down", "index \(index)") { rtnl_link_unset_flags($0, 1 /* IFF_UP */) }
+        try change(index, "set down", "index \(index)") { rtnl_link_unset_flags($0, Link.upFlag) }
     }
 
     /// In bytes, without the Ethernet header.
@@ -23,7 +23,9 @@ extension Netlink {
 
     /// Moves the device; it arrives down and without addresses. With `name` it gets that name on arrival.
     public func setNamespace(
-        _ namespace: NetworkNamespace, _ index: Int32, renamingTo name: String? = nil
+        _ namespace: NetworkNamespace,
+        _ index: Int32,
+        renamingTo name: String? = nil
     ) throws(NetlinkError) {
         if let name { try Self.check(name: name, "move device to another namespace as") }
         try change(index, "move to another namespace", "index \(index)") { link in
@@ -45,7 +47,9 @@ extension Netlink {
 
     /// In packets.
     public func setTransmitQueueLength(_ length: Int, _ index: Int32) throws(NetlinkError) {
-        try change(index, "set queue length of", "index \(index)") { rtnl_link_set_txqlen($0, UInt32(clamping: length)) }
+        try change(index, "set queue length of", "index \(index)") {
+            rtnl_link_set_txqlen($0, UInt32(clamping: length))
+        }
     }
 
     /// How the kernel makes IPv6 link-local addresses.
@@ -75,7 +79,10 @@ extension Netlink {
     }
 
     private func change(
-        _ index: Int32, _ operation: String, _ object: String, _ fill: (OpaquePointer) -> Void
+        _ index: Int32,
+        _ operation: String,
+        _ object: String,
+        _ fill: (OpaquePointer) -> Void
     ) throws(NetlinkError) {
         let original = required(rtnl_link_alloc())
         defer { rtnl_link_put(original) }

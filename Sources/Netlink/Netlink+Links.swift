@@ -6,7 +6,11 @@ extension Netlink {
     /// All devices of the namespace, by index.
     public func links() throws(NetlinkError) -> [Link] {
         try dump(
-            Int32(RTM_GETLINK), family: 0, headerSize: MemoryLayout<ifinfomsg>.size, "list devices", Link.init
+            Int32(RTM_GETLINK),
+            family: 0,
+            headerSize: MemoryLayout<ifinfomsg>.size,
+            "list devices",
+            Link.init
         ).sorted { $0.index < $1.index }
     }
 
@@ -73,11 +77,18 @@ extension Netlink {
     /// Answers this end.
     @discardableResult
     public func createVeth(
-        _ name: String, mac: MACAddress? = nil, peer: String, peerMAC: MACAddress? = nil,
-        peerNamespace: NetworkNamespace? = nil, mtu: Int? = nil
+        _ name: String,
+        mac: MACAddress? = nil,
+        peer: String,
+        peerMAC: MACAddress? = nil,
+        peerNamespace: NetworkNamespace? = nil,
+        mtu: Int? = nil
     ) throws(NetlinkError) -> Link {
         try createVeth(
-            VethEnd(name, mac: mac), VethEnd(peer, mac: peerMAC, namespace: peerNamespace), mtu: mtu)
+            VethEnd(name, mac: mac),
+            VethEnd(peer, mac: peerMAC, namespace: peerNamespace),
+            mtu: mtu
+        )
         return try existing(name, "create veth")
     }
 
@@ -123,8 +134,11 @@ extension Netlink {
         let allowed = name.utf8.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") }
         guard (1...15).contains(name.utf8.count), allowed, name != ".", name != ".." else {
             throw NetlinkError(
-                operation, "\"\(name)\"", errno: EINVAL,
-                detail: "a device's name is 1 to 15 bytes without spaces, slashes and colons")
+                operation,
+                "\"\(name)\"",
+                errno: EINVAL,
+                detail: "a device's name is 1 to 15 bytes without spaces, slashes and colons"
+            )
         }
     }
 

@@ -49,12 +49,15 @@ extension Netlink {
             let destination = message.attribute(Int(RTA_DST.rawValue), after: size)?.address ?? zero
             return Route(
                 to: IPPrefix(address: destination, length: Int(info.rtm_dst_len)),
-                via: message.attribute(Int(RTA_GATEWAY.rawValue), after: size)?.address, index: index)
+                via: message.attribute(Int(RTA_GATEWAY.rawValue), after: size)?.address,
+                index: index
+            )
         }
     }
 
     private func change(
-        _ value: Route, _ operation: String,
+        _ value: Route,
+        _ operation: String,
         _ build: (OpaquePointer, UnsafeMutablePointer<OpaquePointer?>) -> Int32
     ) throws(NetlinkError) {
         let object =

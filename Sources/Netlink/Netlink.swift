@@ -37,8 +37,8 @@ public final class Netlink {
         // Errors come with the kernel's sentence and without a copy of the request. Old kernels refuse: no sentence.
         var on: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
-        setsockopt(nl_socket_get_fd(socket), 270 /* SOL_NETLINK */, NETLINK_CAP_ACK, &on, size)
-        setsockopt(nl_socket_get_fd(socket), 270 /* SOL_NETLINK */, NETLINK_EXT_ACK, &on, size)
+        setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_CAP_ACK, &on, size)
+        setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_EXT_ACK, &on, size)
         return socket
     }
 
@@ -50,7 +50,10 @@ public final class Netlink {
     /// As `perform`, with `receive` called for each message of the answer. A dump that changed under the kernel's
     /// feet (NLM_F_DUMP_INTR) is EINTR: the caller starts over.
     func exchange(
-        _ message: OpaquePointer, _ operation: String, _ object: String, receive: (Message) -> Void
+        _ message: OpaquePointer,
+        _ operation: String,
+        _ object: String,
+        receive: (Message) -> Void
     ) throws(NetlinkError) {
         defer { nlmsg_free(message) }
         nlmsg_hdr(message).pointee.nlmsg_flags |= UInt16(NLM_F_ACK)
@@ -86,7 +89,11 @@ public final class Netlink {
     /// Runs a whole dump again until nothing changed while the kernel wrote it; gives up with EINTR when it never
     /// stops changing.
     func dump<T>(
-        _ type: Int32, family: UInt8, headerSize: Int, _ operation: String, _ read: (Message) -> T?
+        _ type: Int32,
+        family: UInt8,
+        headerSize: Int,
+        _ operation: String,
+        _ read: (Message) -> T?
     ) throws(NetlinkError) -> [T] {
         for attempt in 1... {
             let message = required(nlmsg_alloc_simple(type, NLM_F_REQUEST | Int32(NLM_F_DUMP)))
@@ -109,7 +116,9 @@ public final class Netlink {
     }
 
     private static func result(
-        of header: UnsafeMutablePointer<nlmsghdr>, _ operation: String, _ object: String
+        of header: UnsafeMutablePointer<nlmsghdr>,
+        _ operation: String,
+        _ object: String
     ) -> Result<Bool, NetlinkError> {
         // A dump's end may come without a code.
         let code = Message(header: header).body(as: Int32.self) ?? 0

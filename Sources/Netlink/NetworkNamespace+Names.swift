@@ -12,8 +12,11 @@ extension NetworkNamespace {
         if name.hasPrefix("/") { return name }
         guard !name.isEmpty, name != ".", name != "..", name.utf8.count <= 255, !name.contains("/") else {
             throw NetlinkError(
-                "open", "network namespace \"\(name)\"", errno: EINVAL,
-                detail: "a name is 1 to 255 bytes without a slash")
+                "open",
+                "network namespace \"\(name)\"",
+                errno: EINVAL,
+                detail: "a name is 1 to 255 bytes without a slash"
+            )
         }
         return "\(directory)/\(name)"
     }

@@ -67,7 +67,8 @@ import Wire
             defaults == [
                 Route(to: try prefix("0.0.0.0/0"), via: try address("10.0.0.2"), index: index),
                 Route(to: try prefix("::/0"), via: try address("2001:db8::1"), index: index),
-            ])
+            ]
+        )
         #expect(routes.contains(branch) && routes.contains(onLink))
         let twice = try #require(throws: NetlinkError.self) { try bench.netlink.addRoute(branch) }
         #expect(twice.errno == EEXIST && "\(twice)".contains("10.9.0.0/16 via 10.0.0.200"))

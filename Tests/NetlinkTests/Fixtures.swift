@@ -41,7 +41,9 @@ func withPrivateRun(_ body: @escaping @Sendable () throws -> Void) throws {
             do {
                 try check(linux_unshare(Int32(LINUX_CLONE_NEWNS)), "unshare the mount namespace")
                 try check(
-                    linux_mount("none", "/", nil, UInt(LINUX_MS_REC | LINUX_MS_PRIVATE), nil), "make mounts private")
+                    linux_mount("none", "/", nil, UInt(LINUX_MS_REC | LINUX_MS_PRIVATE), nil),
+                    "make mounts private"
+                )
                 try check(linux_mount("tmpfs", "/run", "tmpfs", 0, nil), "mount a tmpfs on /run")
                 try body()
             } catch {
@@ -57,11 +59,14 @@ func withPrivateRun(_ body: @escaping @Sendable () throws -> Void) throws {
     var thread = pthread_t()
     let argument = Unmanaged.passRetained(outcome)
     let result = pthread_create(
-        &thread, nil,
+        &thread,
+        nil,
         { raw in
             Unmanaged<Outcome>.fromOpaque(raw!).takeRetainedValue().run()
             return nil
-        }, argument.toOpaque())
+        },
+        argument.toOpaque()
+    )
     try #require(result == 0)
     pthread_join(thread, nil)
     if let error = outcome.error { throw error }

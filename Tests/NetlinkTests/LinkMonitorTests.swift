@@ -15,7 +15,9 @@ import Wire
 
         try bench.netlink.setMTU(1300, index)
         seen = events(of: monitor) { !$0.isEmpty }
-        #expect(seen.contains { if case .changed(let link) = $0 { link.index == index && link.mtu == 1300 } else { false } })
+        #expect(
+            seen.contains { if case .changed(let link) = $0 { link.index == index && link.mtu == 1300 } else { false } }
+        )
 
         try bench.netlink.setUp(index)
         try bench.netlink.setUp(other)
@@ -29,7 +31,9 @@ import Wire
         #expect(
             seen.contains {
                 if case .changed(let l) = $0 { l.index == index && l.isUp && !l.hasCarrier } else { false }
-            }, "the near end stays up and loses its carrier")
+            },
+            "the near end stays up and loses its carrier"
+        )
 
         try bench.netlink.addAddress(IPPrefix(address: .v4(IPv4Address(bits: 0x0A00_0001)), length: 24), index)
         seen = events(of: monitor) { $0.contains(.addressesChanged(index: index)) }
