@@ -134,9 +134,10 @@ extension ParsedFrame {
         while true {
             `protocol` = next
             let isFragment = next == IPProtocol.fragment
+            let routes = next == IPProtocol.routing
             let isAuthentication = next == IPProtocol.authentication
             guard
-                isFragment || isAuthentication || next == IPProtocol.hopByHop || next == IPProtocol.routing
+                isFragment || isAuthentication || routes || next == IPProtocol.hopByHop
                     || next == IPProtocol.destinationOptions
             else { break }
             guard walked < ParsedFrame.maximumExtensionHeaders, at &+ 8 <= endOffset else {
@@ -156,6 +157,8 @@ extension ParsedFrame {
                     return
                 }
             } else {
+                if isAuthentication { flags.formUnion(.authenticationHeader) }
+                if routes, header.byte(3) != 0 { flags.formUnion(.routingHeader) }
                 // Lengths count what follows the first 8 bytes: in units of 8, AH (RFC 4302 §2.2) in units of 4.
                 at &+= isAuthentication ? 8 &+ Int(header.byte(1)) &* 4 : 8 &+ Int(header.byte(1)) &* 8
             }

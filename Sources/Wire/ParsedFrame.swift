@@ -39,6 +39,11 @@ public struct ParsedFrame: Equatable, Sendable {
         /// The EtherType promises an IP header that is not there or cannot be: wrong version, header length below 20,
         /// total length below the header's, a broken chain of extension headers, a tag without its type.
         public static let malformed = Flags(rawValue: 1024)
+        /// An IPv6 routing header with segments left: the pseudo-header's destination is not the one in the IP header
+        /// (RFC 8200 §8.1).
+        public static let routingHeader = Flags(rawValue: 2048)
+        /// An authentication header among the IPv6 extension headers: the datagram cannot be changed.
+        public static let authenticationHeader = Flags(rawValue: 4096)
     }
 
     public var destination: MACAddress
