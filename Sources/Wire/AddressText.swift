@@ -3,16 +3,20 @@
 extension MACAddress: CustomStringConvertible, LosslessStringConvertible {
     /// Six colon- or dash-separated hexadecimal pairs.
     public init?(_ text: String) {
-        let parts = text.split(whereSeparator: { $0 == ":" || $0 == "-" })
+        let parts = text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == ":" || $0 == "-" })
         guard parts.count == 6 else { return nil }
         var bits: UInt64 = 0
         for part in parts {
-            guard part.utf8.count == 2, let byte = UInt8(part, radix: 16) else { return nil }
+            // Integers take a sign, addresses do not.
+            guard part.utf8.count == 2, part.allSatisfy(\.isHexDigit), let byte = UInt8(part, radix: 16) else {
+                return nil
+            }
             bits = bits << 8 | UInt64(byte)
         }
         self.init(bits: bits)
     }
 
+    /// Lower case, separated by colons.
     public var description: String {
         var text = ""
         for i in (0..<6).reversed() {
@@ -36,6 +40,7 @@ extension IPv4Address: CustomStringConvertible, LosslessStringConvertible {
         self.init(bits: bits)
     }
 
+    /// Dotted decimal.
     public var description: String {
         "\(bits >> 24).\(bits >> 16 & 255).\(bits >> 8 & 255).\(bits & 255)"
     }
@@ -107,6 +112,7 @@ extension IPv6Address: CustomStringConvertible, LosslessStringConvertible {
 }
 
 extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
+    /// Either family's text.
     public init?(_ text: String) {
         if let v4 = IPv4Address(text) {
             self = .v4(v4)
@@ -117,6 +123,7 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
         }
     }
 
+    /// The text of its family.
     public var description: String {
         switch self {
         case .v4(let a): a.description
@@ -130,10 +137,11 @@ extension IPPrefix: CustomStringConvertible, LosslessStringConvertible {
     public init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let address = IPAddress(String(parts[0])), let length = Int(parts[1]),
-            (0...(address.isIPv6 ? 128 : 32)).contains(length)
+            String(length) == parts[1], (0...(address.isIPv6 ? 128 : 32)).contains(length)
         else { return nil }
         self.init(address: address, length: length)
     }
 
+    /// As it is read.
     public var description: String { "\(address)/\(length)" }
 }
