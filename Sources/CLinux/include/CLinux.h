@@ -5,4 +5,11 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include "devices.h"
+#include "memory.h"
+#include "messages.h"
+#include "sockets.h"
+#include "waiting.h"
+#if __has_include("namespaces.h")
 #include "namespaces.h"
+#endif
