@@ -63,6 +63,10 @@ public struct MACTable {
         self.seed = seed
     }
 
+    /// A secret for hashing flows that outlives snapshots and restarts, so that a flow keeps its path over them.
+    @inlinable @inline(__always)
+    public var flowSeed: UInt64 { KeyedHash.mix(0x666C_6F77, 0, seed: seed) }
+
     /// The first entries of the two candidate buckets.
     @inlinable @inline(__always)
     func candidates(_ key: UInt64, _ segmentHigh: UInt64) -> (Int, Int) {

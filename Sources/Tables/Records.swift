@@ -41,7 +41,8 @@ public struct EndpointRecord: Equatable, Sendable {
     public var name: StringRef = 0
     /// The device it is attached to.
     public var device: StringRef = 0
-    public var reserved: UInt32 = 0
+    /// UDP port of a VXLAN endpoint, ours and that of its peers.
+    public var port: UInt32 = 0
 
     public init() {}
 

@@ -1,0 +1,110 @@
+import Rings
+import Tables
+import Wire
+
+/// Bytes of UDP and of IP in front of a tunnel header, without options.
+private let outerIPv4 = UInt32(HeaderLength.ipv4)
+private let outerIPv6 = UInt32(HeaderLength.ipv6)
+
+/// Makes one copy of a frame ready for one target: what it is to be preceded by is written into the slot, the rest stays
+/// where it is and is not touched. Fills everything in the slot but its place in a queue.
+///
+/// - Returns: 0, or the raw value of the `DropReason` for which this copy goes nowhere; the slot is free then.
+public func encapsulate<R: Recorder>(
+    _ frame: Frame,
+    _ decision: Decision,
+    to attachment: UInt32,
+    snapshot: Snapshot,
+    slot: UnsafeMutablePointer<TransmitSlot>,
+    recorder: inout R
+) -> UInt8 {
+    let place = snapshot.attachments[Int(attachment)]
+    let endpoint = snapshot.endpoints[Int(place.endpoint)]
+    let header = slot.header
+    var length = 0
+    if place.isTunnel {
+        let reason = pushTunnelHeader(decision, place, endpoint, snapshot, slot)
+        if let reason { return refuse(reason, &recorder) }
+        length = 8
+    } else {
+        slot.pointee.tos = 0
+        slot.pointee.flowHash = decision.flowHash
+        slot.pointee.destination = IPv6Address(high: 0, low: 0)
+        slot.pointee.destinationPort = 0
+        if endpoint.mtu != 0 && decision.packetSize > endpoint.mtu { return refuse(.exceedsMTU, &recorder) }
+        // Out there, the tenant's own tag would be read as the name of a network.
+        if decision.isTagged && place.vlanTPID == 0 && endpoint.readsTags { return refuse(.tagWouldEscape, &recorder) }
+    }
+    // The two addresses move into the header when something behind them changes.
+    let stripped = Int(decision.strippedTagBytes)
+    let content = frame.bytes + Int(decision.contentOffset)
+    var skipped = 0
+    if stripped != 0 || place.vlanTPID != 0 {
+        let bytes = UnsafeRawPointer(content)
+        header.set64(length, bytes.be64(0))
+        header.set32(length + 8, bytes.be32(8))
+        length += 12
+        skipped = 12 + stripped
+        if place.vlanTPID != 0 {
+            header.set16(length, place.vlanTPID)
+            header.set16(length + 2, UInt16(decision.priority) << 12 | place.vlanID & 0xFFF)
+            length += HeaderLength.vlanTag
+        }
+    }
+    slot.pointee.headerLength = UInt16(truncatingIfNeeded: length)
+    slot.pointee.payload = content + skipped
+    slot.pointee.payloadLength = Int(decision.contentLength) - skipped
+    slot.pointee.offload = decision.offload.shifted(length - skipped)
+    recorder.note("encapsulate", snapshot.describeEgress(decision, place, endpoint))
+    return 0
+}
+
+/// The same for the datapath: nobody listens.
+public func encapsulate(
+    _ frame: Frame,
+    _ decision: Decision,
+    to attachment: UInt32,
+    snapshot: Snapshot,
+    slot: UnsafeMutablePointer<TransmitSlot>
+) -> UInt8 {
+    var recorder = NoRecorder()
+    return encapsulate(frame, decision, to: attachment, snapshot: snapshot, slot: slot, recorder: &recorder)
+}
+
+/// Eight bytes of VXLAN or keyed GRE, and what the underlay needs to know.
+@inline(__always)
+private func pushTunnelHeader(
+    _ decision: Decision,
+    _ place: AttachmentRecord,
+    _ endpoint: EndpointRecord,
+    _ snapshot: Snapshot,
+    _ slot: UnsafeMutablePointer<TransmitSlot>
+) -> DropReason? {
+    let segment = snapshot.segments[Int(place.segment)]
+    let peer = snapshot.peers[Int(place.peer)]
+    if segment.mtu != 0 && decision.packetSize > segment.mtu { return .exceedsMTU }
+    let isVXLAN = place.kind == AttachmentKind.vxlan
+    // The outer packet: IP, UDP under VXLAN, 8 bytes of tunnel header, Ethernet header and tags, the packet.
+    let pushed = place.vlanTPID != 0 ? UInt32(HeaderLength.vlanTag) : 0
+    let outer =
+        (peer.address.mappedIPv4 != nil ? outerIPv4 : outerIPv6) + (isVXLAN ? UInt32(HeaderLength.udp) : 0) + 8
+        + decision.networkOffset - UInt32(decision.strippedTagBytes) + pushed + decision.packetSize
+    if peer.pathMTU != 0 && outer > peer.pathMTU { return .exceedsPathMTU }
+    if isVXLAN {
+        VXLANHeader.write(to: slot.header, vni: segment.identifier)
+    } else {
+        GREHeader.write(to: slot.header, key: segment.identifier)
+    }
+    // DSCP 0 (RFC 2983: pipe), ECN as the frame has it (RFC 6040 §4.1: normal mode).
+    slot.pointee.tos = ECN.encapsulate(inner: decision.tos)
+    slot.pointee.flowHash = decision.flowHash
+    slot.pointee.destination = peer.address
+    slot.pointee.destinationPort = UInt16(truncatingIfNeeded: endpoint.port)
+    return nil
+}
+
+@inline(__always)
+private func refuse<R: Recorder>(_ reason: DropReason, _ recorder: inout R) -> UInt8 {
+    recorder.note("encapsulate", "not sent (\(reason.name)): \(reason.sentence)")
+    return reason.rawValue
+}

@@ -1,0 +1,51 @@
+import Tables
+
+/// Things worth counting that are not drops. `Decision.events` carries those that `decide` saw; the datapath adds what
+/// came of learning.
+public enum Event: UInt8, CaseIterable, Sendable {
+    case vxlanReservedBits = 1
+    case greSequenceIgnored
+    case ecnAlarm
+    case ecnNotice
+    case partialChecksumFound
+    case superFrameFound
+    case macLearned
+    case macMoved
+    case macEvicted
+    case macLimitReached
+
+    /// Its bit in `Decision.events`.
+    @inlinable @inline(__always)
+    public var bit: UInt64 { 1 << UInt64(rawValue) }
+
+    /// What became of an address, if it is worth counting.
+    @inlinable @inline(__always)
+    public init?(_ lesson: MACTable.Lesson) {
+        switch lesson {
+        case .refreshed: return nil
+        case .learned: self = .macLearned
+        case .moved: self = .macMoved
+        case .evictedAnother: self = .macEvicted
+        case .limitReached: self = .macLimitReached
+        }
+    }
+
+    public var name: String { String(describing: self) }
+
+    /// What happened.
+    public var sentence: String {
+        switch self {
+        case .vxlanReservedBits: "Reserved bits of a VXLAN header were set; they are ignored (RFC 7348 §5)."
+        case .greSequenceIgnored: "A GRE packet had a sequence number; order is not enforced (RFC 2890 §2.2)."
+        case .ecnAlarm:
+            "Inner and outer ECN bits do not go together: a broken or forged tunnel ingress (RFC 6040 §4.2)."
+        case .ecnNotice: "Inner and outer ECN bits met that no known sender uses together (RFC 6040 §4.2)."
+        case .partialChecksumFound: "A kernel VTEP left the checksum inside a tunnel packet for us to finish."
+        case .superFrameFound: "A kernel VTEP left a TCP stream inside a tunnel packet for us to segment."
+        case .macLearned: "A new address was learned."
+        case .macMoved: "A learned address appeared at another port."
+        case .macEvicted: "An address was learned in place of another: its part of the table was full."
+        case .macLimitReached: "An address was not learned: the network holds as many as it may."
+        }
+    }
+}

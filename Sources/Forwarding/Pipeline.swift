@@ -1,0 +1,89 @@
+import Rings
+import Tables
+import Wire
+
+/// What is to be done with a frame: a function of the frame, told and taught state, and the second it is. It writes
+/// nothing, neither to the frame nor to the tables, so that `trace` can run it beside the datapath.
+public func decide<R: Recorder>(
+    _ frame: Frame,
+    snapshot: Snapshot,
+    macs: MACTable,
+    now: UInt32,
+    recorder: inout R
+) -> Decision {
+    var journey = Journey(frame)
+    if let reason = travel(frame, &journey, snapshot, macs, now, &recorder) {
+        journey.decision.verdict = .drop
+        journey.decision.reason = reason.rawValue
+    }
+    let decision = journey.decision
+    recorder.note("verdict", snapshot.describe(decision))
+    return decision
+}
+
+/// The stages, in order. The first that finds a reason to drop ends the journey.
+@inline(__always)
+private func travel<R: Recorder>(
+    _ frame: Frame,
+    _ journey: inout Journey,
+    _ snapshot: Snapshot,
+    _ macs: MACTable,
+    _ now: UInt32,
+    _ recorder: inout R
+) -> DropReason? {
+    // Whose is it? From here on everything is looked up within one segment.
+    if let reason = classify(frame, &journey, snapshot, &recorder) { return reason }
+    // What remains when tunnel headers and tags are off, and is it well formed?
+    if let reason = admit(frame, &journey, snapshot, &recorder) { return reason }
+    // May it pass?
+    if let reason = filter(&journey, snapshot, &recorder) { return reason }
+    // Where to?
+    return bridge(&journey, snapshot, macs, now, &recorder)
+}
+
+/// The same for the datapath: nobody listens.
+public func decide(_ frame: Frame, snapshot: Snapshot, macs: MACTable, now: UInt32) -> Decision {
+    var recorder = NoRecorder()
+    return decide(frame, snapshot: snapshot, macs: macs, now: now, recorder: &recorder)
+}
+
+/// Writes the ECN bits that came out of decapsulation into the frame's IP header: the only place where forwarding
+/// changes a received byte. Once per frame, before it is encapsulated for its targets.
+public func applyECN(_ frame: Frame, _ decision: Decision) {
+    guard decision.ecn != Decision.keepECN else { return }
+    let header = frame.bytes + Int(decision.contentOffset) + Int(decision.networkOffset)
+    ECN.set(decision.ecn, header: header, isIPv6: UnsafeRawPointer(header).byte(0) >> 4 == 6)
+}
+
+/// What the stages hand on to each other besides the decision.
+struct Journey {
+    var decision: Decision
+    /// The content as parsed, tags included; valid once `admit` has begun.
+    var parsed = ParsedFrame()
+    /// It came out of a tunnel.
+    var isTunnelled = false
+    /// The first byte of the tenant's frame.
+    var content: UnsafeRawPointer
+
+    @inline(__always)
+    init(_ frame: Frame) {
+        decision = Decision(contentLength: frame.length)
+        content = UnsafeRawPointer(frame.bytes)
+    }
+
+    /// The tunnel header of `length` bytes is read.
+    @inline(__always)
+    mutating func remove(tunnelHeader length: Int) {
+        decision.contentOffset = UInt32(truncatingIfNeeded: length)
+        decision.contentLength &-= UInt32(truncatingIfNeeded: length)
+        content += length
+        isTunnelled = true
+    }
+
+    /// A tag of four bytes is not part of the content. Its priority stays with the frame.
+    @inline(__always)
+    mutating func strip(tag: UInt16) {
+        if decision.strippedTagBytes == 0 { decision.priority = UInt8(truncatingIfNeeded: tag >> 12) }
+        decision.strippedTagBytes &+= UInt8(HeaderLength.vlanTag)
+    }
+}
