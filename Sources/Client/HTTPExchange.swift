@@ -1,0 +1,133 @@
+import Foundation
+import Model
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// One request and its answer on a connection of its own.
+struct HTTPExchange {
+    private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
+
+    let socket: ControlSocket
+    /// How long the switch may say nothing; nil is for ever.
+    let patience: Duration?
+
+    /// Hands the body of a good answer to `take`, piece by piece, until it ends or `take` says false.
+    func run(
+        _ method: HTTPMethod, _ target: String, body: [UInt8], contentType: String?,
+        take: (ByteBuffer) async throws -> Bool
+    ) async throws {
+        let connection = try await connect()
+        do {
+            try await connection.executeThenClose { inbound, outbound in
+                var headers: HTTPHeaders = ["Host": "sluice", "Connection": "close"]
+                if let contentType { headers.add(name: "Content-Type", value: contentType) }
+                if method != .GET { headers.add(name: "Content-Length", value: "\(body.count)") }
+                try? await outbound.write(.head(.init(version: .http1_1, method: method, uri: target, headers: headers)))
+                // A switch that refuses early closes before it has read everything; its answer says why.
+                if !body.isEmpty { try? await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
+                try? await outbound.write(.end(nil))
+                try await read(inbound, take)
+            }
+        } catch let error as ClientError {
+            throw error
+        } catch let error as HTTPParserError {
+            throw ClientError.broken(socket: socket.path, reason: "\(error)")
+        } catch is IdleStateHandler.IdleStateEvent {
+            throw ClientError.silent(socket: socket.path, seconds: Int(patience?.components.seconds ?? 0))
+        } catch let error as IOError {
+            throw ClientError.broken(socket: socket.path, reason: error.localizedDescription)
+        }
+    }
+
+    private func connect() async throws -> Connection {
+        let patience = patience
+        do {
+            return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connectTimeout(.seconds(5))
+                .connect(unixDomainSocketPath: socket.path) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                        if let patience {
+                            try channel.pipeline.syncOperations.addHandlers(
+                                IdleStateHandler(allTimeout: .init(patience)), SilenceHandler())
+                        }
+                        return try Connection(wrappingChannelSynchronously: channel)
+                    }
+                }
+        } catch let error as IOError where error.errnoCode == EACCES || error.errnoCode == EPERM {
+            throw ClientError.forbidden(socket: socket.path)
+        } catch {
+            throw ClientError.notRunning(host: socket.host, socket: socket.path)
+        }
+    }
+
+    private func read(
+        _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, _ take: (ByteBuffer) async throws -> Bool
+    ) async throws {
+        var status: HTTPResponseStatus?
+        var refusal: [UInt8] = []
+        for try await part in inbound {
+            switch part {
+            case .head(let head):
+                if head.status.code >= 200 { status = head.status }
+            case .body(let piece):
+                if status?.code == 200 {
+                    guard try await take(piece) else { return }
+                } else if refusal.count < 16 << 20 {
+                    refusal += piece.readableBytesView
+                }
+            case .end:
+                guard let status else { continue }
+                guard status.code == 200 else { throw Self.error(status, refusal) }
+                return
+            }
+        }
+        try Task.checkCancellation()
+        throw ClientError.broken(socket: socket.path, reason: "it broke off")
+    }
+
+    private struct Refusal: Decodable {
+        var error: String
+        var advice: String?
+    }
+
+    private struct Problems: Decodable {
+        struct Row: Decodable {
+            var file: String
+            var line: Int
+            var column: Int
+            var path: String
+            var message: String
+        }
+        var problems: [Row]
+    }
+
+    private static func error(_ status: HTTPResponseStatus, _ body: [UInt8]) -> ClientError {
+        let decoder = JSONDecoder()
+        if let wrong = try? decoder.decode(Problems.self, from: Data(body)) {
+            return .problems(
+                wrong.problems.map {
+                    Problem(file: $0.file, line: $0.line, column: $0.column, path: $0.path, message: $0.message)
+                })
+        }
+        let refusal = try? decoder.decode(Refusal.self, from: Data(body))
+        return .refused(
+            status: Int(status.code), message: refusal?.error ?? status.reasonPhrase, advice: refusal?.advice ?? "")
+    }
+}
+
+/// Turns silence into an error that the reader of the connection gets.
+private final class SilenceHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let silence = event as? IdleStateHandler.IdleStateEvent else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        context.fireErrorCaught(silence)
+        context.close(promise: nil)
+    }
+}
+
+extension IdleStateHandler.IdleStateEvent: @retroactive Error {}

@@ -1,0 +1,309 @@
+import Wire
+
+/// A frame in text, for `trace`: either its bytes in hexadecimal, or words that say what matters and leave the rest to
+/// be filled in:
+///
+///     src=02:00:00:00:00:01 dst=02:00:00:00:00:02 from=10.0.0.1 to=10.0.0.2 proto=tcp dport=80
+///     vlan=10,20 src=… dst=… type=arp from=10.0.0.1 to=10.0.0.2
+///
+/// Words: `src` `dst` (MACs) · `vlan` `svlan` (ids, outermost first; `svlan` writes an 802.1ad tag) · `type` (ipv4,
+/// ipv6, arp, or a number) · `from` `to`, or `ip=FROM>TO` · `proto` (number or name) · `sport` `dport` · `ttl` `tos` ·
+/// `length` (bytes of payload behind the last header). Lengths and checksums are computed.
+struct FrameText {
+    private var words: [(key: String, value: String)] = []
+    private var used: Set<String> = []
+
+    /// `source` is the address used where the text has no `src`.
+    static func bytes(_ text: String, source: MACAddress? = nil) throws(TraceError) -> [UInt8] {
+        let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
+        guard !words.isEmpty else { throw TraceError("the frame is empty: write its bytes in hexadecimal, or src=… dst=….") }
+        guard words.contains(where: { $0.contains("=") }) else { return try hex(words.joined()) }
+        var parser = FrameText()
+        for word in words {
+            guard let sign = word.firstIndex(of: "=") else {
+                throw TraceError("\"\(word)\" is not KEY=VALUE; a frame is either all hexadecimal or all words.")
+            }
+            let key = String(word[..<sign])
+            guard keys.contains(key) else {
+                throw TraceError("there is no word \"\(key)\" for a frame; there is \(keys.joined(separator: ", ")).")
+            }
+            let repeated = parser.words.contains { $0.key == key }
+            guard !repeated else { throw TraceError("\(key)= is given twice.") }
+            parser.words.append((key, String(word[word.index(after: sign)...])))
+        }
+        return try parser.build(source: source)
+    }
+
+    static let keys = [
+        "src", "dst", "vlan", "svlan", "type", "ip", "from", "to", "proto", "sport", "dport", "ttl", "tos", "length",
+    ]
+    /// The largest frame that a port carries whole.
+    static let longest = 65_536
+
+    /// Hexadecimal digits with nothing, or `:`, `-`, `.`, `_` between them.
+    static func hex(_ text: String) throws(TraceError) -> [UInt8] {
+        var digits = text.hasPrefix("0x") ? Substring(text.dropFirst(2)) : Substring(text)
+        digits = digits.filter { !":-._".contains($0) }[...]
+        var bytes: [UInt8] = []
+        var high: UInt8?
+        for digit in digits {
+            guard let value = digit.hexDigitValue, digit.isASCII else {
+                throw TraceError(
+                    "\"\(digit)\" is not a hexadecimal digit; write a frame as hexadecimal bytes, as words such as "
+                        + "src=… dst=… from=… to=…, or as @FILE.")
+            }
+            if let h = high {
+                bytes.append(h << 4 | UInt8(value))
+                high = nil
+            } else {
+                high = UInt8(value)
+            }
+        }
+        guard high == nil else { throw TraceError("the frame has an odd number of hexadecimal digits.") }
+        guard (1...longest).contains(bytes.count) else {
+            throw TraceError("the frame has \(bytes.count) bytes; it must have 1 to \(longest).")
+        }
+        return bytes
+    }
+
+    // MARK: Words
+
+    private mutating func take(_ key: String) -> String? {
+        used.insert(key)
+        return words.first { $0.key == key }?.value
+    }
+
+    private mutating func number(_ key: String, in range: ClosedRange<Int>, default value: Int) throws(TraceError) -> Int {
+        guard let text = take(key) else { return value }
+        return try Self.number(text, key, in: range)
+    }
+
+    private static func number(_ text: String, _ key: String, in range: ClosedRange<Int>) throws(TraceError) -> Int {
+        let parsed = text.hasPrefix("0x") ? Int(text.dropFirst(2), radix: 16) : Int(text)
+        guard let parsed, range.contains(parsed) else {
+            throw TraceError("\(key)=\(text) must be a number from \(range.lowerBound) to \(range.upperBound).")
+        }
+        return parsed
+    }
+
+    private mutating func mac(_ key: String) throws(TraceError) -> MACAddress? {
+        guard let text = take(key) else { return nil }
+        guard let mac = MACAddress(text) else {
+            throw TraceError("\(key)=\(text) is not an Ethernet address such as 02:00:00:00:00:01.")
+        }
+        return mac
+    }
+
+    private mutating func addresses() throws(TraceError) -> (from: IPAddress, to: IPAddress)? {
+        var pair: (String, String)?
+        if let both = take("ip") {
+            let parts = both.split(separator: ">", omittingEmptySubsequences: false)
+            guard parts.count == 2 else { throw TraceError("ip=\(both) must be ip=FROM>TO.") }
+            pair = (String(parts[0]), String(parts[1]))
+        }
+        let (from, to) = (take("from"), take("to"))
+        if from != nil || to != nil {
+            guard pair == nil else { throw TraceError("ip= says the same as from= and to=: write one of them.") }
+            guard let from, let to else { throw TraceError("from= and to= go together.") }
+            pair = (from, to)
+        }
+        guard let pair else { return nil }
+        guard let a = IPAddress(pair.0) else { throw TraceError("\(pair.0) is not an IP address.") }
+        guard let b = IPAddress(pair.1) else { throw TraceError("\(pair.1) is not an IP address.") }
+        guard a.isIPv6 == b.isIPv6 else { throw TraceError("\(a) and \(b) are of two families.") }
+        return (a, b)
+    }
+
+    private mutating func tags() throws(TraceError) -> [(type: UInt16, id: UInt16)] {
+        var tags: [(type: UInt16, id: UInt16)] = []
+        for (key, type) in [("svlan", EtherType.serviceVLAN), ("vlan", EtherType.vlan)] {
+            guard let text = take(key) else { continue }
+            for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+                tags.append((type, UInt16(try Self.number(String(part), key, in: 0...4095))))
+            }
+        }
+        return tags
+    }
+
+    private mutating func etherType(_ pair: (from: IPAddress, to: IPAddress)?) throws(TraceError) -> UInt16 {
+        guard let text = take("type") else {
+            guard let pair else {
+                throw TraceError("the frame needs type=, or addresses in from= and to= that tell its type.")
+            }
+            return pair.from.isIPv6 ? EtherType.ipv6 : EtherType.ipv4
+        }
+        let known = ["ipv4": EtherType.ipv4, "ipv6": EtherType.ipv6, "arp": EtherType.arp]
+        if let type = known[text.lowercased()] { return type }
+        guard text.first?.isNumber == true else {
+            throw TraceError("type=\(text) must be ipv4, ipv6, arp or a number such as 0x88cc.")
+        }
+        return UInt16(try Self.number(text, "type", in: 0...65_535))
+    }
+
+    // MARK: Bytes
+
+    private mutating func build(source: MACAddress?) throws(TraceError) -> [UInt8] {
+        guard let src = try mac("src") ?? source else { throw TraceError("the frame needs src=MAC.") }
+        let pair = try addresses()
+        let tags = try tags()
+        let type = try etherType(pair)
+        let written = try mac("dst")
+        guard let dst = written ?? Self.defaultDestination(type, pair?.to) else {
+            throw TraceError("the frame needs dst=MAC; only ARP and multicast tell theirs.")
+        }
+        var frame = FrameBytes()
+        frame.mac(dst)
+        frame.mac(src)
+        for tag in tags {
+            frame.be16(tag.type)
+            frame.be16(tag.id)
+        }
+        frame.be16(type)
+        switch (type, pair) {
+        case (EtherType.arp, let pair): try arp(&frame, src, pair)
+        case (EtherType.ipv4, let pair?) where !pair.from.isIPv6: try packet(&frame, pair)
+        case (EtherType.ipv6, let pair?) where pair.from.isIPv6: try packet(&frame, pair)
+        case (EtherType.ipv4, _), (EtherType.ipv6, _):
+            throw TraceError("type=ipv4 and type=ipv6 need addresses of that family in from= and to=.")
+        default: frame.zeros(try payloadLength())
+        }
+        if let idle = words.first(where: { !used.contains($0.key) }) {
+            throw TraceError("\(idle.key)= has no place in this frame.")
+        }
+        return frame.bytes
+    }
+
+    private mutating func payloadLength() throws(TraceError) -> Int {
+        try number("length", in: 0...65_000, default: 0)
+    }
+
+    /// Where the frame goes if the text does not say: broadcast for ARP, the group's address for multicast (RFC 1112
+    /// §6.4, RFC 2464 §7).
+    private static func defaultDestination(_ type: UInt16, _ to: IPAddress?) -> MACAddress? {
+        if type == EtherType.arp { return .broadcast }
+        switch to {
+        case .v4(let a) where a.bits == UInt32.max: return .broadcast
+        case .v4(let a) where a.bits >> 28 == 0xE: return MACAddress(bits: 0x0100_5E00_0000 | UInt64(a.bits & 0x7F_FFFF))
+        case .v6(let a) where a.high >> 56 == 0xFF: return MACAddress(bits: 0x3333_0000_0000 | a.low & 0xFFFF_FFFF)
+        default: return nil
+        }
+    }
+
+    /// An ARP request (RFC 826).
+    private func arp(
+        _ frame: inout FrameBytes, _ src: MACAddress, _ pair: (from: IPAddress, to: IPAddress)?
+    ) throws(TraceError) {
+        guard case (.v4(let from), .v4(let to))? = pair else {
+            throw TraceError("type=arp needs IPv4 addresses: from= who asks, to= who is asked for.")
+        }
+        for half: UInt16 in [1, EtherType.ipv4, 0x0604, 1] { frame.be16(half) }
+        frame.mac(src)
+        frame.be32(from.bits)
+        frame.mac(.zero)
+        frame.be32(to.bits)
+    }
+
+    private mutating func packet(
+        _ frame: inout FrameBytes, _ pair: (from: IPAddress, to: IPAddress)
+    ) throws(TraceError) {
+        let isIPv6 = pair.from.isIPv6
+        var proto = isIPv6 ? IPProtocol.icmpv6 : IPProtocol.icmp
+        if let text = take("proto") {
+            proto = try ProtocolText.number(text)
+        } else if words.contains(where: { $0.key == "sport" || $0.key == "dport" }) {
+            proto = IPProtocol.udp
+        }
+        let ttl = try number("ttl", in: 0...255, default: 64)
+        let tos = try number("tos", in: 0...255, default: 0)
+        let transport = try transport(proto, pair)
+        let total = transport.count + (isIPv6 ? 0 : HeaderLength.ipv4)
+        guard total <= 65_535 else { throw TraceError("the packet has \(total) bytes, more than IP can count.") }
+        let start = frame.bytes.count
+        switch pair {
+        case (.v4(let from), .v4(let to)):
+            for half in [0x4500 | UInt16(tos), UInt16(total), 0, 0x4000, UInt16(ttl) << 8 | UInt16(proto), 0] {
+                frame.be16(half)
+            }
+            frame.be32(from.bits)
+            frame.be32(to.bits)
+            frame.bytes.withUnsafeMutableBytes {
+                Checksum.write(ipv4Header: $0.baseAddress! + start, length: HeaderLength.ipv4)
+            }
+        default:
+            frame.be32(0x6000_0000 | UInt32(tos) << 20)
+            frame.be16(UInt16(total))
+            frame.be16(UInt16(proto) << 8 | UInt16(ttl))
+            for address in [pair.from.mapped, pair.to.mapped] {
+                frame.be64(address.high)
+                frame.be64(address.low)
+            }
+        }
+        frame.bytes += transport
+    }
+
+    /// The transport header and its payload, with its checksum.
+    private mutating func transport(
+        _ proto: UInt8, _ pair: (from: IPAddress, to: IPAddress)
+    ) throws(TraceError) -> [UInt8] {
+        var segment = FrameBytes()
+        let payload = try payloadLength()
+        var checksumOffset: Int?
+        var usesPseudoHeader = true
+        switch proto {
+        case IPProtocol.tcp:
+            try ports(&segment)
+            segment.be64(0)
+            // A SYN without options: five words of header, the largest window.
+            segment.be32(0x5002_FFFF)
+            segment.be32(0)
+            checksumOffset = 16
+        case IPProtocol.udp:
+            try ports(&segment)
+            segment.be16(UInt16(clamping: HeaderLength.udp + payload))
+            segment.be16(0)
+            checksumOffset = 6
+        case IPProtocol.icmp, IPProtocol.icmpv6:
+            segment.be64(proto == IPProtocol.icmp ? 0x0800_0000_0001_0001 : 0x8000_0000_0001_0001)
+            checksumOffset = 2
+            usesPseudoHeader = proto == IPProtocol.icmpv6
+        default: break
+        }
+        segment.zeros(payload)
+        guard let checksumOffset else { return segment.bytes }
+        let count = segment.bytes.count
+        segment.bytes.withUnsafeMutableBytes { bytes in
+            let base = UnsafeMutableRawPointer(bytes.baseAddress!)
+            let pseudo =
+                usesPseudoHeader
+                ? Checksum.pseudo(
+                    source: pair.from.mapped, destination: pair.to.mapped, protocol: proto, length: count) : 0
+            base.set16(checksumOffset, Checksum.finishTransport(Checksum.sum(base, count, pseudo)))
+        }
+        return segment.bytes
+    }
+
+    private mutating func ports(_ segment: inout FrameBytes) throws(TraceError) {
+        segment.be16(UInt16(try number("sport", in: 0...65_535, default: 49_152)))
+        segment.be16(UInt16(try number("dport", in: 0...65_535, default: 9)))
+    }
+}
+
+/// Bytes in the order of the wire.
+private struct FrameBytes {
+    var bytes: [UInt8] = []
+
+    mutating func be16(_ value: UInt16) { bytes += [UInt8(value >> 8), UInt8(value & 0xFF)] }
+    mutating func be32(_ value: UInt32) {
+        be16(UInt16(value >> 16))
+        be16(UInt16(value & 0xFFFF))
+    }
+    mutating func be64(_ value: UInt64) {
+        be32(UInt32(value >> 32))
+        be32(UInt32(value & 0xFFFF_FFFF))
+    }
+    mutating func mac(_ value: MACAddress) {
+        be16(UInt16(value.bits >> 32))
+        be32(UInt32(value.bits & 0xFFFF_FFFF))
+    }
+    mutating func zeros(_ count: Int) { bytes += [UInt8](repeating: 0, count: count) }
+}

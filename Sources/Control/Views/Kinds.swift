@@ -1,0 +1,39 @@
+import Tables
+
+/// What stands behind an endpoint, in words.
+public enum EndpointKindName: String, Codable, Sendable, CaseIterable {
+    /// A tenant's port.
+    case port
+    /// A provider network's device.
+    case provider
+    /// The UDP socket of VXLAN.
+    case vxlan
+    /// The raw socket of GRE.
+    case gre
+
+    init?(_ kind: UInt8) {
+        switch kind {
+        case EndpointKind.port: self = .port
+        case EndpointKind.provider: self = .provider
+        case EndpointKind.vxlan: self = .vxlan
+        case EndpointKind.gre: self = .gre
+        default: return nil
+        }
+    }
+}
+
+/// What carries a segment between hosts, in words.
+public enum SegmentKindName: String, Codable, Sendable, CaseIterable {
+    case local, flat, vlan, vxlan, gre
+
+    init?(_ kind: UInt8) {
+        switch kind {
+        case SegmentKind.local: self = .local
+        case SegmentKind.flat: self = .flat
+        case SegmentKind.vlan: self = .vlan
+        case SegmentKind.vxlan: self = .vxlan
+        case SegmentKind.gre: self = .gre
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,15 @@
+/// Everything that `show` draws as one picture, read at one moment.
+public struct OverviewView: Codable, Sendable, Equatable {
+    public var status: StatusView
+    public var networks: [NetworkView]
+    public var ports: [EndpointView]
+    public var uplinks: [EndpointView]
+    public var tunnels: [TunnelView]
+}
+
+extension LiveTables {
+    public func overview(_ process: ProcessStatus) -> OverviewView {
+        OverviewView(
+            status: status(process), networks: networks(), ports: ports(), uplinks: uplinks(), tunnels: tunnels())
+    }
+}
