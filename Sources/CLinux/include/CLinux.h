@@ -1,9 +1,8 @@
 // Constants and inline system-call wrappers that Debian 12's kernel headers or Swift's Glibc overlay lack.
 // Every wrapper returns a negative errno on failure.
+// Nothing here defines _GNU_SOURCE: Swift's Glibc module is built without it, and the two would then disagree about the
+// members of system structures. What Glibc hides for that reason is defined by hand.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include "devices.h"
 #include "memory.h"
