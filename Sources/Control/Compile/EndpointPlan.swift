@@ -1,0 +1,43 @@
+import Model
+import Wire
+
+/// One endpoint as it should be: what to open or make, in which slot, and how to set it up.
+public struct EndpointPlan: Sendable, Equatable {
+    public var slot: UInt32
+    public var generation: UInt16
+    public var key: EndpointKey
+    public var medium: EndpointMedium
+    /// What to set on an interface that the switch makes. A TAP that is left on the host gets none: its address is that
+    /// of whoever owns it.
+    public var mac: MACAddress?
+    /// In bytes. Set on an interface that the switch makes; expected of any other.
+    public var mtu: Int
+    /// To be set on the interface; empty on interfaces that the switch does not make and on a TAP left on the host.
+    public var addresses: [IPPrefix]
+    /// Default routes to be set, at most one of each family.
+    public var gateways: [IPAddress]
+    /// The place in the file that asks for it.
+    public var mark: Mark
+
+    public init(
+        slot: UInt32,
+        generation: UInt16,
+        key: EndpointKey,
+        medium: EndpointMedium,
+        mac: MACAddress? = nil,
+        mtu: Int,
+        addresses: [IPPrefix] = [],
+        gateways: [IPAddress] = [],
+        mark: Mark = Mark()
+    ) {
+        self.slot = slot
+        self.generation = generation
+        self.key = key
+        self.medium = medium
+        self.mac = mac
+        self.mtu = mtu
+        self.addresses = addresses
+        self.gateways = gateways
+        self.mark = mark
+    }
+}

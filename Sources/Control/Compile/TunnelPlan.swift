@@ -1,0 +1,130 @@
+import Model
+import Tables
+import Wire
+
+/// The remote VTEPs of each network. Peers go by number here, in the order in which networks first need them.
+struct TunnelPlan {
+    /// By peer number; IPv4 as mapped.
+    private(set) var addresses: [IPv6Address] = []
+    /// The peer number of a host's VTEP, or -1.
+    var hostPeers: [Int] = []
+    private var numbers: [IPv6Address: Int] = [:]
+    private var members: [Int] = []
+    private var ranges: [Range<Int>] = []
+
+    mutating func number(_ address: IPv6Address) -> Int {
+        if let known = numbers[address] { return known }
+        numbers[address] = addresses.count
+        addresses.append(address)
+        return addresses.count - 1
+    }
+
+    /// Adds the peers of the network that comes next.
+    mutating func append(_ peers: [Int]) {
+        ranges.append(members.count..<members.count + peers.count)
+        members += peers
+    }
+
+    func peers(of network: Int) -> ArraySlice<Int> { members[ranges[network]] }
+}
+
+extension Compilation {
+    /// Finds the peers of each tunnel network and gives them slots.
+    mutating func planTunnels() throws(CompileError) {
+        tunnels.hostPeers = [Int](repeating: -1, count: topology.hosts.count)
+        let own = Set(host.vteps.map(\.mapped))
+        // The network in which a host or peer was met last: each counts once.
+        var hostMet = [Int](repeating: -1, count: topology.hosts.count)
+        var peerMet: [Int] = []
+        var peers: [Int] = []
+        for number in scope.networks.indices {
+            peers.removeAll(keepingCapacity: true)
+            let network = network(number)
+            if network.segment.isTunnel {
+                func meet(_ peer: Int) {
+                    if peer >= peerMet.count {
+                        peerMet += [Int](repeating: -1, count: peer + 1 - peerMet.count)
+                    }
+                    if peerMet[peer] != number { peers.append(peer) }
+                    peerMet[peer] = number
+                }
+                for member in scope.members[scope.networks[number].members]
+                where member.host != scope.here && hostMet[member.host] != number {
+                    hostMet[member.host] = number
+                    if tunnels.hostPeers[member.host] < 0 {
+                        let address = try address(of: topology.hosts[member.host], for: network)
+                        guard !own.contains(address) else { continue }
+                        tunnels.hostPeers[member.host] = tunnels.number(address)
+                    }
+                    meet(tunnels.hostPeers[member.host])
+                }
+                for remote in network.remotes where !own.contains(remote.mapped) {
+                    try checkFamily(of: remote, for: network)
+                    meet(tunnels.number(remote.mapped))
+                }
+            }
+            tunnels.append(peers)
+        }
+        peerSlots = allocation.peers.assign(tunnels.addresses)
+    }
+
+    /// Where this host reaches another: by IPv4 if both have it, by IPv6 otherwise.
+    private func address(of other: Host, for network: Network) throws(CompileError) -> IPv6Address {
+        for ipv6 in [false, true] {
+            if host.vtep(ipv6: ipv6) != nil, let address = other.vtep(ipv6: ipv6) { return address.mapped }
+        }
+        throw CompileError(
+            .noCommonFamily,
+            network.segmentMark,
+            "hosts \(host.name) and \(other.name) both have ports in network \(network.name), but no vtep addresses "
+                + "of one family; give both an IPv4 or both an IPv6 vtep"
+        )
+    }
+
+    private func checkFamily(of remote: IPAddress, for network: Network) throws(CompileError) {
+        let ipv6 = remote.mapped.mappedIPv4 == nil
+        if host.vtep(ipv6: ipv6) == nil {
+            throw CompileError(
+                .noCommonFamily,
+                network.segmentMark,
+                "host \(host.name) has no \(ipv6 ? "IPv6" : "IPv4") vtep to reach remote \(remote) of network "
+                    + "\(network.name) from; give it one"
+            )
+        }
+    }
+
+    /// The socket that a network's packets to a peer leave by.
+    func socket(_ segment: Segment, to peer: Int) -> Int? {
+        let ipv6 = tunnels.addresses[peer].mappedIPv4 == nil
+        guard let own = host.vtep(ipv6: ipv6) else { return nil }
+        return segment.socketKey(own).flatMap { sockets[$0] }
+    }
+
+    mutating func writePeers() {
+        builder.peers = [PeerRecord](repeating: PeerRecord(), count: allocation.peers.count)
+        var names: [IPv6Address: String] = [:]
+        for other in topology.hosts {
+            for address in other.vteps where names[address.mapped] == nil { names[address.mapped] = other.name }
+        }
+        for (address, slot) in zip(tunnels.addresses, peerSlots) {
+            var record = PeerRecord()
+            record.address = address
+            record.name = builder.string(names[address] ?? IPAddress(mapped: address).description)
+            record.pathMTU = UInt32(clamping: underlayMTU)
+            record.inUse = 1
+            builder.peers[Int(slot)] = record
+            builder.mapPeer(address, to: slot)
+        }
+    }
+}
+
+extension Segment {
+    /// The socket on a VTEP address that carries this segment; nil for segments that no tunnel carries.
+    func socketKey(_ address: IPAddress) -> EndpointKey? {
+        switch self {
+        case .vxlan(_, let port): .vxlan(address: address, port: port)
+        case .gre: .gre(address: address)
+        case .local, .flat, .vlan: nil
+        }
+    }
+}
