@@ -45,19 +45,27 @@ extension Netlink {
         public var name: String
         /// The kernel's random choice when nil.
         public var mac: MACAddress?
+        /// In bytes; 1500 when nil.
+        public var mtu: Int?
         /// Where the end is put; the socket's own namespace when nil.
         public var namespace: NetworkNamespace?
 
-        public init(_ name: String, mac: MACAddress? = nil, namespace: NetworkNamespace? = nil) {
+        public init(
+            _ name: String,
+            mac: MACAddress? = nil,
+            mtu: Int? = nil,
+            namespace: NetworkNamespace? = nil
+        ) {
             self.name = name
             self.mac = mac
+            self.mtu = mtu
             self.namespace = namespace
         }
     }
 
     /// Makes a veth pair, both ends down, in one step: no name is taken for a moment where it does not belong.
     /// `first` is in this socket's namespace unless it says otherwise.
-    public func createVeth(_ first: VethEnd, _ second: VethEnd, mtu: Int? = nil) throws(NetlinkError) {
+    public func createVeth(_ first: VethEnd, _ second: VethEnd) throws(NetlinkError) {
         let link = required(rtnl_link_veth_alloc())
         defer { rtnl_link_put(link) }
         // The getter counts a reference of its own.
@@ -66,7 +74,7 @@ extension Netlink {
         for (object, end) in [(link, first), (peer, second)] {
             try Self.check(name: end.name, "create veth")
             rtnl_link_set_name(object, end.name)
-            if let mtu { rtnl_link_set_mtu(object, UInt32(mtu)) }
+            if let mtu = end.mtu { rtnl_link_set_mtu(object, UInt32(clamping: mtu)) }
             if let mac = end.mac { Self.set(mac, on: object) }
             if let namespace = end.namespace { rtnl_link_set_ns_fd(object, namespace.descriptor) }
         }
@@ -85,24 +93,35 @@ extension Netlink {
         mtu: Int? = nil
     ) throws(NetlinkError) -> Link {
         try createVeth(
-            VethEnd(name, mac: mac),
-            VethEnd(peer, mac: peerMAC, namespace: peerNamespace),
-            mtu: mtu
-        )
+            VethEnd(name, mac: mac, mtu: mtu),
+            VethEnd(peer, mac: peerMAC, mtu: mtu, namespace: peerNamespace))
         return try existing(name, "create veth")
     }
 
-    /// Makes a bridge, down, without spanning tree. Answers it.
+    /// Makes a bridge, down, without spanning tree. Without multicast snooping it floods multicast to every port, as
+    /// a cable would. Answers it.
     @discardableResult
-    public func createBridge(_ name: String, mac: MACAddress? = nil, mtu: Int? = nil) throws(NetlinkError) -> Link {
+    public func createBridge(
+        _ name: String,
+        mac: MACAddress? = nil,
+        mtu: Int? = nil,
+        multicastSnooping: Bool = true
+    ) throws(NetlinkError) -> Link {
         try Self.check(name: name, "create bridge")
         let link = required(rtnl_link_alloc())
         defer { rtnl_link_put(link) }
-        rtnl_link_set_type(link, "bridge")
         rtnl_link_set_name(link, name)
-        if let mtu { rtnl_link_set_mtu(link, UInt32(mtu)) }
+        if let mtu { rtnl_link_set_mtu(link, UInt32(clamping: mtu)) }
         if let mac { Self.set(mac, on: link) }
-        try add(link, "create bridge", name)
+        // libnl-route 3.7 would write a bridge's kind and cannot write its multicast setting, so both are put here.
+        try add(link, "create bridge", name) { message in
+            let information = nla_nest_start(message, Int32(IFLA_LINKINFO))
+            nla_put_string(message, Int32(IFLA_INFO_KIND), "bridge")
+            let data = nla_nest_start(message, Int32(IFLA_INFO_DATA))
+            nla_put_u8(message, Int32(IFLA_BR_MCAST_SNOOPING), multicastSnooping ? 1 : 0)
+            nla_nest_end(message, data)
+            nla_nest_end(message, information)
+        }
         return try existing(name, "create bridge")
     }
 
@@ -117,10 +136,16 @@ extension Netlink {
         try perform(message, "delete device", "index \(index)")
     }
 
-    private func add(_ link: OpaquePointer, _ operation: String, _ name: String) throws(NetlinkError) {
+    private func add(
+        _ link: OpaquePointer,
+        _ operation: String,
+        _ name: String,
+        complete: (OpaquePointer) -> Void = { _ in }
+    ) throws(NetlinkError) {
         var message: OpaquePointer?
         let result = rtnl_link_build_add_request(link, Int32(NLM_F_CREATE | NLM_F_EXCL), &message)
         guard result == 0, let message else { throw NetlinkError(operation, name, errno: EINVAL) }
+        complete(message)
         try perform(message, operation, name)
     }
 

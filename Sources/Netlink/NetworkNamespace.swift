@@ -41,7 +41,7 @@ public final class NetworkNamespace: Sendable {
 
     private static let ofThisThread = "/proc/thread-self/ns/net"
 
-    private init(descriptor: Int32, name: String?) {
+    init(descriptor: Int32, name: String?) {
         self.descriptor = descriptor
         self.name = name
         // fstat of an open descriptor fails only when we closed it ourselves.

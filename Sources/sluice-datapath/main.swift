@@ -1,1 +1,4 @@
-print("datapath")
+import Datapath
+import Glibc
+
+exit(DatapathProcess.run(arguments: Array(CommandLine.arguments.dropFirst())))

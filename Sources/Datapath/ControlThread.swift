@@ -1,0 +1,214 @@
+import CLinux
+import Glibc
+import Ports
+import Rings
+import Tables
+
+/// The datapath's main thread: keeps every descriptor, maps snapshots, and turns the control process's commands into
+/// orders for the worker. It serves one control process at a time; a new one supersedes the old. When none is there the
+/// worker simply goes on.
+struct ControlThread: ~Copyable {
+    private let listener: Int32
+    private let mailbox: Mailbox
+    private var connection: Int32 = -1
+    /// What a successor of the control process is given: the command that attached each slot, and its descriptors.
+    private var endpoints: [UInt32: (command: Command, fds: [Int32])] = [:]
+    private var stateFD: Int32 = -1
+    private var snapshotFD: Int32 = -1
+    private var snapshotMapping: Mapping?
+    private var generation: UInt64 = 0
+    private var captures: [UInt32: Mapping] = [:]
+
+    init(listener: Int32, mailbox: Mailbox) {
+        self.listener = listener
+        self.mailbox = mailbox
+    }
+
+    /// Serves until the process is ended by a signal.
+    mutating func run() -> Never {
+        while true {
+            var polled = [
+                pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: mailbox.newsRead, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: connection, events: Int16(POLLIN), revents: 0),
+            ]
+            guard poll(&polled, nfds_t(polled.count), -1) > 0 else { continue }
+            if polled[1].revents != 0 { forwardNews() }
+            if polled[2].revents != 0 { serveConnection() }
+            if polled[0].revents != 0 { acceptConnection() }
+        }
+    }
+
+    private mutating func acceptConnection() {
+        let new = accept4(listener, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+        guard new >= 0 else {
+            // Out of descriptors, most likely: do not spin on the pending connection.
+            usleep(100_000)
+            return
+        }
+        endConnection()
+        connection = new
+    }
+
+    /// Captures belong to the control process that started them; everything else stays.
+    private mutating func endConnection() {
+        guard connection >= 0 else { return }
+        close(connection)
+        connection = -1
+        for slot in captures.keys { stopCapture(slot) }
+    }
+
+    private func forwardNews() {
+        var news = Command(0)
+        let size = MemoryLayout<Command>.size
+        while withUnsafeMutableBytes(of: &news, { read(mailbox.newsRead, $0.baseAddress, size) }) == size {
+            send(news)
+        }
+    }
+
+    private func send(_ command: Command, fds: [Int32] = []) {
+        guard connection >= 0 else { return }
+        _ = withUnsafeBytes(of: command) { bytes in
+            fds.withUnsafeBufferPointer {
+                linux_send_descriptors(connection, bytes.baseAddress, bytes.count, $0.baseAddress, $0.count)
+            }
+        }
+    }
+
+    private mutating func serveConnection() {
+        var command = Command(0)
+        let size = MemoryLayout<Command>.size
+        var received = [Int32](repeating: -1, count: Int(LINUX_MAX_DESCRIPTORS))
+        var count = Int(LINUX_MAX_DESCRIPTORS)
+        let n = withUnsafeMutableBytes(of: &command) { bytes in
+            received.withUnsafeMutableBufferPointer {
+                linux_receive_descriptors(connection, bytes.baseAddress, bytes.count, $0.baseAddress, &count, 0)
+            }
+        }
+        let fds = Array(received.prefix(count))
+        if n == -EAGAIN || n == -EINTR { return }
+        guard n == size else {
+            fds.forEach { close($0) }
+            return endConnection()
+        }
+        guard command.version == Command.protocolVersion else {
+            fds.forEach { close($0) }
+            send(Command(Command.Kind.refused, slot: command.kind, value: UInt32(EPROTO)))
+            return
+        }
+        let result = carryOut(command, fds)
+        if result < 0 {
+            fds.forEach { close($0) }
+            send(Command(Command.Kind.refused, slot: command.kind, value: UInt32(-result), extra: command.slot))
+        }
+    }
+
+    private mutating func carryOut(_ command: Command, _ fds: [Int32]) -> Int32 {
+        switch command.kind {
+        case Command.Kind.hello: return welcome()
+        case Command.Kind.state: return takeState(fds)
+        case Command.Kind.endpoint: return takeEndpoint(command, fds)
+        case Command.Kind.detach: return detach(command.slot)
+        case Command.Kind.snapshot: return takeSnapshot(command, fds)
+        case Command.Kind.flush: return mailbox.perform(Order(command: command))
+        case Command.Kind.capture: return startCapture(command, fds)
+        case Command.Kind.captureStop:
+            stopCapture(command.slot)
+            return 0
+        case Command.Kind.sync:
+            // Orders are carried out one by one, so everything said before is in force.
+            send(Command(Command.Kind.done, wide: command.wide))
+            return 0
+        default: return -EOPNOTSUPP
+        }
+    }
+
+    // MARK: Commands
+
+    private func welcome() -> Int32 {
+        send(Command(Command.Kind.welcome, value: UInt32(getpid()), wide: generation))
+        for endpoint in endpoints.values { send(endpoint.command, fds: endpoint.fds) }
+        if stateFD >= 0 { send(Command(Command.Kind.state), fds: [stateFD]) }
+        if snapshotFD >= 0 { send(Command(Command.Kind.snapshot, wide: generation), fds: [snapshotFD]) }
+        send(Command(Command.Kind.done))
+        return 0
+    }
+
+    private mutating func takeState(_ fds: [Int32]) -> Int32 {
+        guard fds.count == 1, stateFD < 0 else { return -EINVAL }
+        guard let mapping = Mapping(fds[0], writable: true, populate: false),
+            var region = StateRegion(mapping.base, count: mapping.count)
+        else { return -EINVAL }
+        let result = withUnsafeMutablePointer(to: &region) {
+            mailbox.perform(Order(command: Command(Command.Kind.state), pointer: UnsafeMutableRawPointer($0)))
+        }
+        if result == 0 { stateFD = fds[0] }
+        return result
+    }
+
+    private mutating func takeEndpoint(_ command: Command, _ fds: [Int32]) -> Int32 {
+        guard !fds.isEmpty else { return -EINVAL }
+        guard let port = fds.withUnsafeBufferPointer({ ControlThread.port(command, $0) })
+        else { return -EINVAL }
+        let result = mailbox.perform(Order(command: command, port: port))
+        guard result == 0 else { return result }
+        endpoints[command.slot]?.fds.forEach { close($0) }
+        endpoints[command.slot] = (command, fds)
+        return 0
+    }
+
+    private static func port(_ command: Command, _ descriptors: UnsafeBufferPointer<Int32>) -> PortIO? {
+        guard let kind = PortKind(rawValue: command.value) else { return nil }
+        return PortIO(kind: kind, flags: command.extra, descriptors: descriptors)
+    }
+
+    private mutating func detach(_ slot: UInt32) -> Int32 {
+        let result = mailbox.perform(Order(command: Command(Command.Kind.detach, slot: slot)))
+        endpoints.removeValue(forKey: slot)?.fds.forEach { close($0) }
+        return result
+    }
+
+    private mutating func takeSnapshot(_ command: Command, _ fds: [Int32]) -> Int32 {
+        guard fds.count == 1, let mapping = Mapping(fds[0], writable: false, populate: true) else { return -EINVAL }
+        guard
+            var snapshot = try? Snapshot(
+                validating: UnsafeRawBufferPointer(start: mapping.base, count: mapping.count))
+        else {
+            mapping.unmap()
+            return -EINVAL
+        }
+        let result = withUnsafeMutablePointer(to: &snapshot) {
+            mailbox.perform(Order(command: command, pointer: UnsafeMutableRawPointer($0)))
+        }
+        guard result == 0 else {
+            mapping.unmap()
+            return result
+        }
+        // The worker has let go of the old one.
+        snapshotMapping?.unmap()
+        if snapshotFD >= 0 { close(snapshotFD) }
+        snapshotMapping = mapping
+        snapshotFD = fds[0]
+        generation = snapshot.generation
+        return 0
+    }
+
+    private mutating func startCapture(_ command: Command, _ fds: [Int32]) -> Int32 {
+        guard fds.count == 1, captures[command.slot] == nil else { return -EBUSY }
+        guard let mapping = Mapping(fds[0], writable: true, populate: true) else { return -EINVAL }
+        let result = mailbox.perform(Order(command: command, pointer: mapping.base, size: mapping.count))
+        guard result == 0 else {
+            mapping.unmap()
+            return result
+        }
+        captures[command.slot] = mapping
+        close(fds[0])
+        return 0
+    }
+
+    private mutating func stopCapture(_ slot: UInt32) {
+        guard let mapping = captures.removeValue(forKey: slot) else { return }
+        _ = mailbox.perform(Order(command: Command(Command.Kind.captureStop, slot: slot)))
+        mapping.unmap()
+    }
+}

@@ -1,0 +1,158 @@
+import CLinux
+import Forwarding
+import Ports
+import Rings
+import Tables
+import Wire
+
+// A frame's way through the worker, in the order in which it happens.
+
+extension Worker {
+    /// Reads one burst from an endpoint, forwards it, and sends what came of it.
+    @inline(never)
+    mutating func serve(_ slot: UInt32) {
+        let failure = engine.receive(ports + Int(slot), endpoint: slot, ring: ring, pool: pool)
+        if ring.count > 0 {
+            forwardBurst(slot)
+            flush()
+        }
+        if failure < 0 || ring.unreadable > 0 { receiveFailed(slot, failure) }
+    }
+
+    /// Decides every frame of the receive ring and queues its copies.
+    @inline(never)
+    mutating func forwardBurst(_ slot: UInt32) {
+        var bytes: UInt64 = 0
+        var superFrames: UInt64 = 0
+        for i in 0..<ring.count {
+            let frame = ring[i].pointee
+            bytes &+= UInt64(truncatingIfNeeded: frame.length)
+            if frame.offload.isSuperFrame { superFrames &+= 1 }
+            forward(frame)
+        }
+        state.counters[Int(slot)].receivedFrames &+= UInt64(truncatingIfNeeded: ring.count)
+        state.counters[Int(slot)].receivedBytes &+= bytes
+        state.counters[Int(slot)].receivedSuperFrames &+= superFrames
+    }
+
+    @inline(__always)
+    mutating func forward(_ frame: Frame) {
+        let decision = decide(frame, snapshot: snapshot, macs: state.macs, now: now)
+        if decision.events != 0 { count(events: decision.events) }
+        if decision.learns { learn(decision) }
+        if captures.isActive { captureReceived(frame, decision) }
+        switch decision.verdict {
+        case .drop:
+            state.countDrop(decision.reason, endpoint: frame.endpoint, segment: decision.segment)
+        case .forward:
+            applyECN(frame, decision)
+            countPeer(frame, decision)
+            queue(frame, decision, to: decision.attachment)
+        case .flood:
+            applyECN(frame, decision)
+            countPeer(frame, decision)
+            var targets = FloodTargets(decision, snapshot)
+            while let target = targets.next() { queue(frame, decision, to: target) }
+        }
+    }
+
+    @inline(__always)
+    mutating func learn(_ decision: Decision) {
+        let lesson = state.macs.learn(
+            mac: decision.source, attachment: decision.ingress, now: now, snapshot: snapshot)
+        if lesson != .refreshed { count(lesson) }
+    }
+
+    @inline(__always)
+    mutating func countPeer(_ frame: Frame, _ decision: Decision) {
+        let peer = snapshot.attachments[Int(decision.ingress)].peer
+        guard peer != noSlot else { return }
+        state.peerCounters[Int(peer)].receivedFrames &+= 1
+        state.peerCounters[Int(peer)].receivedBytes &+= UInt64(truncatingIfNeeded: frame.length)
+    }
+
+    /// Puts one copy of a frame into the queue of its output.
+    @inline(__always)
+    mutating func queue(_ frame: Frame, _ decision: Decision, to attachment: UInt32) {
+        let place = snapshot.attachments[Int(attachment)]
+        guard let slot = nextSlot(place.endpoint) else { return }
+        let refusal = encapsulate(frame, decision, to: attachment, snapshot: snapshot, slot: slot)
+        guard refusal == 0 else {
+            state.countDrop(refusal, endpoint: frame.endpoint, segment: decision.segment)
+            if captures.isActive { captureDropped(frame, decision, refusal) }
+            return
+        }
+        if place.peer != noSlot {
+            state.peerCounters[Int(place.peer)].sentFrames &+= 1
+            state.peerCounters[Int(place.peer)].sentBytes &+= UInt64(truncatingIfNeeded: slot.pointee.length)
+        }
+        if captures.isActive { captureSent(slot, endpoint: place.endpoint, segment: decision.segment) }
+        queues.commit(place.endpoint)
+    }
+
+    /// A slot to fill. When all are taken, what is queued goes out first: payloads stay valid until the burst ends.
+    @inline(__always)
+    mutating func nextSlot(_ endpoint: UInt32) -> UnsafeMutablePointer<TransmitSlot>? {
+        if let slot = queues.reserve() { return slot }
+        flush()
+        return queues.reserve()
+    }
+
+    /// Sends every queue.
+    @inline(never)
+    mutating func flush() {
+        for i in 0..<queues.dirtyCount {
+            let endpoint = queues.dirtyEndpoint(i)
+            let result = engine.transmit(ports + Int(endpoint), queues: queues, endpoint: endpoint)
+            state.counters[Int(endpoint)].sentFrames &+= UInt64(result.frames)
+            state.counters[Int(endpoint)].sentBytes &+= result.bytes
+            state.counters[Int(endpoint)].sentSuperFrames &+= UInt64(result.superFrames)
+            if result.failures != 0 { countFailures(result, endpoint) }
+        }
+        queues.reset()
+    }
+}
+
+// MARK: What seldom happens
+
+extension Worker {
+    @inline(never)
+    mutating func count(events: UInt64) {
+        var rest = events
+        while rest != 0 {
+            state.events[rest.trailingZeroBitCount] &+= 1
+            rest &= rest &- 1
+        }
+    }
+
+    @inline(never)
+    mutating func count(_ lesson: MACTable.Lesson) {
+        guard let event = Event(lesson) else { return }
+        state.events[Int(event.rawValue)] &+= 1
+    }
+
+    /// Frames that the system would not take: dropped at their output, each for a reason of its own.
+    @inline(never)
+    mutating func countFailures(_ result: TransmitResult, _ endpoint: UInt32) {
+        func add(_ n: UInt32, _ reason: DropReason) {
+            state.endpointDrops[Int(endpoint) * StateRegion.reasons + Int(reason.rawValue)] &+= UInt64(n)
+        }
+        add(result.queueFull, .queueFull)
+        add(result.tooBig, .exceedsPathMTU)
+        add(result.unreachable, .unreachable)
+        add(result.down, .deviceDown)
+        add(result.refused &+ result.other, .refusedBySystem)
+        state.counters[Int(endpoint)].sendFailures &+= UInt64(result.failures)
+    }
+
+    /// A descriptor that will never work again is left alone, so that it cannot keep the loop busy.
+    @inline(never)
+    mutating func receiveFailed(_ slot: UInt32, _ error: Int32) {
+        state.counters[Int(slot)].receiveFailures &+= UInt64(max(1, ring.unreadable))
+        // A TAP whose device is gone, or a descriptor that is not one. A packet socket whose device went down reports
+        // it once and works again when it is up.
+        guard error == -EBADFD || error == -EBADF || error == -ENXIO || error == -ENODEV else { return }
+        _ = linux_epoll_remove(epoll, ports[Int(slot)].receiveDescriptor)
+        mailbox.tell(Command(Command.Kind.endpointFailed, slot: slot, value: UInt32(bitPattern: -error)))
+    }
+}

@@ -1,0 +1,48 @@
+import CLinux
+import Forwarding
+import Ports
+import Rings
+import Tables
+import Wire
+
+extension Worker {
+    /// Most endpoints that one wait reports.
+    static var eventCapacity: Int { 64 }
+    /// A turn without work lasts at most this long, so that `now` and ageing go on.
+    static var idleMilliseconds: Int32 { 500 }
+    /// Pages of learned addresses aged in a second: the standard table has its turn in a minute and a half.
+    static var pagesPerSlice: Int { 64 }
+
+    /// Runs until told to stop.
+    mutating func run() {
+        let events = UnsafeMutablePointer<linux_epoll_event>.allocate(capacity: Worker.eventCapacity)
+        defer { events.deallocate() }
+        while running {
+            let ready = linux_epoll_wait(epoll, events, Int32(Worker.eventCapacity), Worker.idleMilliseconds)
+            let second = UInt32(truncatingIfNeeded: linux_monotonic_coarse() / 1_000_000_000)
+            if second != now {
+                now = second
+                state.now = second
+            }
+            if ready > 0 {
+                for i in 0..<Int(ready) {
+                    if events[i].data == Worker.wakeToken {
+                        obey()
+                    } else {
+                        serve(UInt32(truncatingIfNeeded: events[i].data))
+                    }
+                }
+            }
+            turns &+= 1
+            state.turns = turns
+            if agedAt != now { age() }
+        }
+    }
+
+    /// Once a second: forgets a slice of what is outlived.
+    @inline(never)
+    mutating func age() {
+        agedAt = now
+        for _ in 0..<Worker.pagesPerSlice { agePage = state.macs.sweep(page: agePage, now: now, snapshot: snapshot) }
+    }
+}

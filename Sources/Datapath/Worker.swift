@@ -1,0 +1,49 @@
+import CLinux
+import Forwarding
+import Ports
+import Rings
+import Tables
+import Wire
+
+/// One forwarding thread and everything it owns. Nobody else touches these fields while it runs: what the control
+/// thread wants comes through `mailbox` and is done between two bursts.
+///
+/// A turn: wait until a port has frames → fill the receive ring with a burst → decide each frame → queue its copies by
+/// output → send the queues → carry out commands → age a slice of the learned addresses. Nothing in a turn allocates,
+/// locks, logs or calls into the language runtime.
+struct Worker: ~Copyable {
+    /// Endpoints that were ever attached are below this.
+    let capacity: Int
+    /// How each endpoint slot reads and writes.
+    let ports: UnsafeMutablePointer<PortIO>
+    let epoll: Int32
+    let pool = BufferPool()
+    let ring = ReceiveRing()
+    let queues: TransmitQueues
+    let engine = PortEngine()
+    let mailbox: Mailbox
+    var snapshot: Snapshot
+    var state: StateRegion
+    /// Whole seconds of the monotonic clock.
+    var now: UInt32
+    var captures = Captures()
+    /// The page of learned addresses to age next, and the second in which the last one was aged.
+    var agePage = 0
+    var agedAt: UInt32 = 0
+    var turns: UInt64 = 0
+    var running = true
+
+    static let wakeToken = UInt64.max
+
+    init(snapshot: Snapshot, state: StateRegion, epoll: Int32, mailbox: Mailbox) {
+        capacity = state.capacity.endpoints
+        ports = .allocate(capacity: capacity)
+        ports.initialize(repeating: PortIO(), count: capacity)
+        queues = TransmitQueues(endpoints: capacity)
+        self.epoll = epoll
+        self.mailbox = mailbox
+        self.snapshot = snapshot
+        self.state = state
+        now = UInt32(truncatingIfNeeded: linux_monotonic_coarse() / 1_000_000_000)
+    }
+}

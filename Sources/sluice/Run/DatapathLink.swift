@@ -1,0 +1,220 @@
+import CLinux
+import Glibc
+import Rings
+import Tables
+
+/// The control process's end of the datapath's socket, and the datapath process behind it.
+final class DatapathLink {
+    let socket: Int32
+    private(set) var pid: Int32 = 0
+    /// What the datapath said on its own while an answer was awaited.
+    private var news: [Command] = []
+    private var nextToken: UInt64 = 1
+
+    private init(socket: Int32) { self.socket = socket }
+
+    deinit { close(socket) }
+
+    /// What a running datapath hands to a new control process.
+    struct Inheritance {
+        var endpoints: [(command: Command, fds: [Int32])] = []
+        var state: Int32?
+        var snapshot: Int32?
+        var generation: UInt64 = 0
+    }
+
+    /// How long an answer may take: far longer than any order, shorter than anybody's patience.
+    private static let patience: Int32 = 10_000
+
+    // MARK: Finding and starting
+
+    /// Starts a datapath that listens at `path`. The listening socket is made here and inherited, so that it can be
+    /// connected to at once.
+    static func spawn(path: String, pidFile: String, log: String) throws -> DatapathLink {
+        let listener = try listen(at: path)
+        defer { close(listener) }
+        let program = executable()
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        posix_spawn_file_actions_adddup2(&actions, listener, 3)
+        posix_spawn_file_actions_addclosefrom_np(&actions, 4)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // A session of its own: it outlives this process and its terminal.
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSID))
+        let arguments = [program, "--listen", "3", "--pid-file", pidFile]
+        // The backtracer would hold a crashed datapath's descriptors for seconds.
+        let environment = ["SWIFT_BACKTRACE=enable=no", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        var pid = pid_t()
+        let failure = withCStrings(arguments) { argv in
+            withCStrings(environment) { envp in posix_spawn(&pid, program, &actions, &attributes, argv, envp) }
+        }
+        guard failure == 0 else { throw SystemRefusal("start the datapath", program, errno: failure) }
+        let link = try connect(to: path)
+        link.pid = pid
+        return link
+    }
+
+    /// Takes over a datapath that is running already; nil when none listens at `path`.
+    static func adopt(path: String) throws -> (DatapathLink, Inheritance)? {
+        guard let link = try? connect(to: path) else { return nil }
+        guard link.send(Command(Command.Kind.hello)) else { return nil }
+        var inheritance = Inheritance()
+        while true {
+            guard let (command, fds) = link.receive(timeout: patience) else {
+                throw SystemRefusal("talk to the running datapath", path, errno: ETIMEDOUT)
+            }
+            switch command.kind {
+            case Command.Kind.welcome:
+                link.pid = Int32(truncatingIfNeeded: command.value)
+                inheritance.generation = command.wide
+            case Command.Kind.endpoint: inheritance.endpoints.append((command, fds))
+            case Command.Kind.state: inheritance.state = fds.first
+            case Command.Kind.snapshot: inheritance.snapshot = fds.first
+            case Command.Kind.done: return (link, inheritance)
+            case Command.Kind.refused:
+                throw SystemRefusal("take over the running datapath", "it is of another version", errno: EPROTO)
+            default: link.news.append(command)
+            }
+        }
+    }
+
+    private static func listen(at path: String) throws -> Int32 {
+        let fd = Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard fd >= 0 else { throw SystemRefusal("make a socket", path, errno: errno) }
+        unlink(path)
+        let result = withAddress(path) { bind(fd, $0, $1) }
+        guard result == 0, chmod(path, 0o600) == 0, Glibc.listen(fd, 4) == 0 else {
+            let error = errno
+            close(fd)
+            throw SystemRefusal("listen", path, errno: error)
+        }
+        return fd
+    }
+
+    private static func connect(to path: String) throws -> DatapathLink {
+        let fd = Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard fd >= 0 else { throw SystemRefusal("make a socket", path, errno: errno) }
+        guard withAddress(path, { Glibc.connect(fd, $0, $1) }) == 0 else {
+            let error = errno
+            close(fd)
+            throw SystemRefusal("connect", path, errno: error)
+        }
+        return DatapathLink(socket: fd)
+    }
+
+    private static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            errno = ENAMETOOLONG
+            return -1
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+
+    /// `sluice-datapath` beside this program.
+    private static func executable() -> String {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let n = readlink("/proc/self/exe", &buffer, buffer.count)
+        let own = String(decoding: buffer.prefix(max(0, n)), as: UTF8.self)
+        let directory = own.lastIndex(of: "/").map { own[...$0] } ?? ""
+        return directory + "sluice-datapath"
+    }
+
+    // MARK: Talking
+
+    /// False when nobody listens any more.
+    @discardableResult
+    func send(_ command: Command, fds: [Int32] = []) -> Bool {
+        withUnsafeBytes(of: command) { bytes in
+            fds.withUnsafeBufferPointer {
+                linux_send_descriptors(socket, bytes.baseAddress, bytes.count, $0.baseAddress, $0.count) >= 0
+            }
+        }
+    }
+
+    /// Waits until everything said before is in force. Returns what was refused meanwhile.
+    func sync() throws -> [Command] {
+        let token = nextToken
+        nextToken += 1
+        send(Command(Command.Kind.sync, wide: token))
+        var refused: [Command] = []
+        while true {
+            guard let (command, _) = receive(timeout: DatapathLink.patience) else {
+                throw SystemRefusal("talk to the datapath", "process \(pid)", errno: EPIPE)
+            }
+            switch command.kind {
+            case Command.Kind.done where command.wide == token: return refused
+            case Command.Kind.refused: refused.append(command)
+            default: news.append(command)
+            }
+        }
+    }
+
+    /// What the datapath said on its own since the last call; nil when it is gone.
+    func drain() -> [Command]? {
+        while true {
+            var item = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+            guard poll(&item, 1, 0) > 0 else { break }
+            guard let (command, _) = receive(timeout: 0) else { return nil }
+            news.append(command)
+        }
+        defer { news = [] }
+        return news
+    }
+
+    /// The next message with its descriptors; nil on end of file or when nothing comes in time (milliseconds).
+    private func receive(timeout: Int32) -> (Command, [Int32])? {
+        var item = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        guard poll(&item, 1, timeout) > 0 else { return nil }
+        var command = Command(0)
+        let size = MemoryLayout<Command>.size
+        var fds = [Int32](repeating: -1, count: Int(LINUX_MAX_DESCRIPTORS))
+        var count = Int(LINUX_MAX_DESCRIPTORS)
+        let n = withUnsafeMutableBytes(of: &command) { bytes in
+            fds.withUnsafeMutableBufferPointer {
+                linux_receive_descriptors(socket, bytes.baseAddress, bytes.count, $0.baseAddress, &count, 0)
+            }
+        }
+        guard n == size else { return nil }
+        return (command, Array(fds.prefix(count)))
+    }
+
+    // MARK: Ending
+
+    /// Takes notice of a datapath that has died, if it was our child.
+    func reap() {
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
+    }
+
+    /// Ends the datapath process.
+    func terminate() {
+        guard pid > 0 else { return }
+        kill(pid, SIGTERM)
+        var item = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        // Its end of the socket closes when it is gone.
+        while poll(&item, 1, 2000) > 0, receive(timeout: 0) != nil {}
+        kill(pid, SIGKILL)
+        reap()
+    }
+}
+
+/// Calls `body` with a null-terminated array of C strings.
+private func withCStrings<T>(_ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> T) -> T {
+    let copies = strings.map { strdup($0) }
+    defer { copies.forEach { free($0) } }
+    return body(copies + [nil])
+}

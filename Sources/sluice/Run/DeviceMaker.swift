@@ -1,0 +1,182 @@
+import Control
+import Glibc
+import Model
+import Netlink
+import Ports
+import Wire
+
+/// Makes, configures and removes the devices of one host. The only place where the control process changes interfaces.
+///
+/// Our ends of veth pairs live in a namespace of their own that has no addresses: the host's own IP stack must never
+/// see, let alone answer, a tenant's frame.
+final class DeviceMaker {
+    let host: NetworkNamespace
+    private var privateNamespace: NetworkNamespace?
+
+    init(host: NetworkNamespace) { self.host = host }
+
+    /// Opens what the plan asks for. Throws `NetlinkError`, `PortError` or `SystemRefusal`; nothing is left behind then.
+    func open(_ plan: EndpointPlan) throws -> OpenedEndpoint {
+        switch plan.medium {
+        case .tap(let name, let namespace): try openTAP(plan, name, namespace)
+        case .veth(let name, let namespace, let ownEnd): try openVeth(plan, name, namespace, ownEnd)
+        case .device(let name): try openDevice(plan, name, guarded: true)
+        case .provider(let name): try openDevice(plan, name, guarded: false)
+        case .vxlan(let address, let port):
+            OpenedEndpoint(
+                plan: plan, kind: address.isIPv6 ? .vxlan6 : .vxlan4,
+                descriptors: try host.run { try VXLANSocket.open(address: address, port: port) })
+        case .gre(let address):
+            OpenedEndpoint(
+                plan: plan, kind: address.isIPv6 ? .gre6 : .gre4,
+                descriptors: [try host.run { try GRESocket.open(address: address) }])
+        }
+    }
+
+    // MARK: Opening
+
+    private func place(_ namespace: String?) throws -> NetworkNamespace {
+        try namespace.map { try NetworkNamespace(named: $0) } ?? host
+    }
+
+    private func openTAP(_ plan: EndpointPlan, _ name: String, _ namespace: String?) throws -> OpenedEndpoint {
+        let place = try place(namespace)
+        let tap: TAP.Opened
+        do {
+            let netlink = try Netlink(in: place)
+            if try netlink.link(named: name) != nil {
+                throw NetlinkError("create TAP", name, errno: EEXIST, detail: "an interface of that name exists")
+            }
+            tap = try place.run { try TAP.open(name: name) }
+        } catch let error as PortError where [EACCES, EPERM, ENOENT].contains(error.code) && namespace != nil {
+            // An unprivileged user may be kept from /dev/net/tun; a veth pair serves a namespace just as well.
+            let ownEnd = EndpointMedium.ownEnd(tenant: plan.key.tenant ?? "", port: plan.key.description)
+            return try openVeth(
+                plan, name, namespace, ownEnd, remark: "a veth pair: this user may not open /dev/net/tun")
+        }
+        do {
+            let netlink = try Netlink(in: place)
+            guard let link = try netlink.link(named: tap.name) else {
+                throw NetlinkError("find TAP", tap.name, errno: ENODEV)
+            }
+            try netlink.setTransmitQueueLength(2000, link.index)
+            try configure(netlink, link.index, plan, [.mac, .mtu, .addresses, .gateways])
+            guard let now = try netlink.link(index: link.index) else {
+                throw NetlinkError("find TAP", tap.name, errno: ENODEV)
+            }
+            return OpenedEndpoint(
+                plan: plan, kind: .tap, descriptors: [tap.descriptor], interface: LinkFacts(now), watched: place)
+        } catch {
+            close(tap.descriptor)
+            throw error
+        }
+    }
+
+    private func openVeth(
+        _ plan: EndpointPlan, _ name: String, _ namespace: String?, _ ownEnd: String, remark: String = ""
+    ) throws -> OpenedEndpoint {
+        let theirs = try place(namespace)
+        let ours = try privateNamespace ?? NetworkNamespace.anonymous()
+        privateNamespace = ours
+        let inside = try Netlink(in: ours)
+        let outside = try Netlink(in: theirs)
+        try outside.createVeth(
+            .init(name, mac: plan.mac, namespace: theirs), .init(ownEnd, namespace: ours), mtu: plan.mtu)
+        guard let far = try outside.link(named: name) else { throw NetlinkError("find veth", name, errno: ENODEV) }
+        do {
+            guard let near = try inside.link(named: ownEnd) else {
+                throw NetlinkError("find veth", ownEnd, errno: ENODEV)
+            }
+            try inside.setIPv6AddressGeneration(.none, near.index)
+            try inside.setUp(near.index)
+            try configure(outside, far.index, plan, [.mtu, .addresses, .gateways])
+            let socket = try ours.run { try PacketSocket.open(interfaceIndex: near.index) }
+            let now = try inside.link(index: near.index) ?? near
+            return OpenedEndpoint(
+                plan: plan, kind: .packet, descriptors: [socket], interface: LinkFacts(now), watched: ours,
+                remark: remark)
+        } catch {
+            try? outside.delete(far.index)
+            throw error
+        }
+    }
+
+    private func openDevice(_ plan: EndpointPlan, _ name: String, guarded: Bool) throws -> OpenedEndpoint {
+        let netlink = try Netlink(in: host)
+        guard let link = try netlink.link(named: name) else {
+            throw NetlinkError("find device", name, errno: ENODEV, detail: "no interface of that name exists")
+        }
+        try netlink.setUp(link.index)
+        var remark = ""
+        if guarded {
+            // A tenant's device in the host's namespace: the host's own stack would see, and answer, its frames.
+            do {
+                try IngressGuard.install(on: name, in: host)
+            } catch {
+                remark = "the host's own stack also receives from this device: \(error)"
+            }
+        }
+        let socket = try host.run { try PacketSocket.open(interfaceIndex: link.index) }
+        let now = try netlink.link(index: link.index) ?? link
+        return OpenedEndpoint(
+            plan: plan, kind: .packet, descriptors: [socket], interface: LinkFacts(now), watched: host, remark: remark)
+    }
+
+    // MARK: Changing and removing
+
+    /// Sets what changed on an interface that is ours.
+    func reconfigure(_ opened: OpenedEndpoint, to plan: EndpointPlan, _ changes: EndpointChanges,
+        from old: ObservedEndpoint) throws
+    {
+        guard plan.medium.isMade, let name = plan.medium.interface else { return }
+        let netlink = try Netlink(in: try place(plan.medium.namespace))
+        guard let link = try netlink.link(named: name) else { throw NetlinkError("find", name, errno: ENODEV) }
+        if changes.contains(.addresses), let addresses = old.addresses {
+            for gone in addresses where !plan.addresses.contains(gone) { try? netlink.removeAddress(gone, link.index) }
+        }
+        try configure(netlink, link.index, plan, changes)
+        if changes.contains(.mtu), opened.kind == .packet, let near = opened.interface, let place = opened.watched {
+            try Netlink(in: place).setMTU(plan.mtu, Int32(near.index))
+        }
+    }
+
+    private func configure(_ netlink: Netlink, _ index: Int32, _ plan: EndpointPlan, _ changes: EndpointChanges) throws {
+        if changes.contains(.mac), let mac = plan.mac { try netlink.setMAC(mac, index) }
+        if changes.contains(.mtu) { try netlink.setMTU(plan.mtu, index) }
+        try netlink.setUp(index)
+        if changes.contains(.addresses) {
+            let present = Set(try netlink.addresses(index))
+            for address in plan.addresses where !present.contains(address) { try netlink.addAddress(address, index) }
+        }
+        if changes.contains(.gateways) || changes.contains(.addresses) {
+            for gateway in plan.gateways { try netlink.replaceDefaultRoute(via: gateway, index) }
+        }
+    }
+
+    /// Removes what `open` made. A TAP goes with its last descriptor; a veth must be deleted; an existing device is only
+    /// given back.
+    func remove(_ medium: EndpointMedium, madeAsVeth: Bool) {
+        switch medium {
+        case .veth(let name, let namespace, _): deleteLink(name, namespace)
+        case .tap(let name, let namespace): if madeAsVeth { deleteLink(name, namespace) }
+        case .device(let name): IngressGuard.remove(from: name, in: host)
+        case .provider, .vxlan, .gre: break
+        }
+    }
+
+    private func deleteLink(_ name: String, _ namespace: String?) {
+        guard let place = try? place(namespace), let netlink = try? Netlink(in: place),
+            let link = try? netlink.link(named: name), link.kind == "veth"
+        else { return }
+        try? netlink.delete(link.index)
+    }
+
+    /// The MTU of the interface that holds an underlay address; nil when none does.
+    func underlayMTU(_ addresses: [IPAddress]) -> Int? {
+        guard let netlink = try? Netlink(in: host), let links = try? netlink.links() else { return nil }
+        let mtus = links.filter { link in
+            ((try? netlink.addresses(link.index)) ?? []).contains { addresses.contains($0.address) }
+        }.map(\.mtu)
+        return mtus.min()
+    }
+}

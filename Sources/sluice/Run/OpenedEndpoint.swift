@@ -1,0 +1,40 @@
+import Control
+import Glibc
+import Netlink
+import Ports
+import Wire
+
+/// An endpoint whose device exists and whose descriptors are open here.
+final class OpenedEndpoint {
+    /// What the file says about it now.
+    var plan: EndpointPlan
+    let kind: PortKind
+    /// Ours, kept as long as the endpoint is served: a TAP keeps its carrier even while the datapath is restarted.
+    let descriptors: [Int32]
+    /// The interface that is watched, and where; nil for sockets.
+    let interface: LinkFacts?
+    let watched: NetworkNamespace?
+    /// What the operator should know beside the state.
+    let remark: String
+
+    init(
+        plan: EndpointPlan, kind: PortKind, descriptors: [Int32], interface: LinkFacts? = nil,
+        watched: NetworkNamespace? = nil, remark: String = ""
+    ) {
+        self.plan = plan
+        self.kind = kind
+        self.descriptors = descriptors
+        self.interface = interface
+        self.watched = watched
+        self.remark = remark
+    }
+
+    deinit { descriptors.forEach { close($0) } }
+}
+
+extension LinkFacts {
+    init(_ link: Link) {
+        self.init(
+            name: link.name, index: UInt32(link.index), isUp: link.isUp, hasCarrier: link.hasCarrier, mtu: link.mtu)
+    }
+}

@@ -1,0 +1,151 @@
+import API
+import ArgumentParser
+import CLinux
+import Dispatch
+import Glibc
+import Logging
+import Model
+import Wire
+
+/// `sluice run`: the switch of one host, in the foreground.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run the switch of one host, in the foreground.",
+        discussion: """
+            Makes the host's part of the file real, forwards its frames, and serves the other commands on a socket in \
+            the run directory. SIGINT and SIGTERM end the switch and remove what it made; SIGHUP reads the file again. \
+            If this process is killed the frames still flow: started again with the same run directory it takes over \
+            the running datapath, with the configuration that was applied last.
+
+            Example: sluice run --host h1 --config cloud.yaml
+            """)
+
+    @Option(help: "The host of the file that this machine is.")
+    var host: String
+
+    @Option(help: "The file that describes the cloud.")
+    var config: String
+
+    @Option(help: "The network namespace that plays the host, a name or a path; default: the current one.")
+    var netns: String?
+
+    @Option(help: "The directory for sockets and process ids; default: HOST under the base directory.")
+    var runDir: String?
+
+    @Option(help: "A descriptor to write `ready` to when every port is up.")
+    var readyFd: Int32?
+
+    @Option(help: "The MTU of the underlay in bytes; default: that of the device with the VTEP's address.")
+    var underlayMtu: Int?
+
+    mutating func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        var logger = Logger(label: "sluice") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .notice
+        if let level = getenv("SLUICE_LOG").map({ String(cString: $0) }).flatMap(Logger.Level.init(rawValue:)) {
+            logger.logLevel = level
+        }
+        let text: String
+        let topology: Topology
+        do {
+            text = try RunDirectory.readText(config)
+            topology = try Topology.load(text: text, file: config)
+        } catch let error as TopologyError {
+            throw CommandFailure("\(error)")
+        }
+        guard let named = topology.hosts.first(where: { $0.name == host }) else {
+            let names = topology.hosts.map(\.name).joined(separator: ", ")
+            throw CommandFailure("\(config): there is no host \(host); the file has \(names)")
+        }
+        let directory = try RunDirectory(path: runDir ?? RunDirectory.base() + "/\(host)")
+        let lock = try directory.lock()
+        defer { lock.release() }
+        try directory.writeControlPID()
+
+        let main: Switch
+        do {
+            main = try Switch(
+                settings: .init(
+                    host: host, runDirectory: directory.path, namespace: netns, underlayMTU: underlayMtu,
+                    version: Sluice.version), logger: logger)
+        } catch {
+            throw CommandFailure("\(named.mark.problem("\(error)"))")
+        }
+        try await serve(main, directory, topology, text, logger)
+    }
+
+    /// Brings the switch up and runs it until it is told to end.
+    private func serve(
+        _ main: Switch, _ directory: RunDirectory, _ topology: Topology, _ text: String, _ logger: Logger
+    ) async throws {
+        let signals = SignalStream([SIGINT, SIGTERM, SIGHUP])
+        do {
+            if let applied = try await main.begin() {
+                // What was committed last is the truth, whatever file this start names.
+                let old = try Topology.load(text: applied, file: config)
+                _ = try await main.commit(old, text: applied, file: config)
+            } else {
+                let result = try await main.commit(topology, text: text, file: config)
+                for warning in result.warnings { logger.warning("\(warning.path): \(warning.message)") }
+            }
+        } catch {
+            await main.end()
+            throw CommandFailure("\(error)")
+        }
+        let server = APIServer(service: main, socketPath: directory.path + "/api.sock", logger: logger)
+        let config = config
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            group.addTask { await main.watch() }
+            group.addTask {
+                for await number in signals.stream {
+                    guard number == SIGHUP else { return }
+                    await main.reload(config)
+                }
+            }
+            announce()
+            // The signal task ends on SIGINT or SIGTERM, the others only when something is badly wrong.
+            try await group.next()
+            group.cancelAll()
+            await main.end()
+        }
+        directory.removeIfEmpty()
+    }
+
+    private func announce() {
+        guard let readyFd else { return }
+        _ = Glibc.write(readyFd, "ready\n", 6)
+        close(readyFd)
+    }
+}
+
+extension Switch {
+    /// Reads the file again; a wrong one is reported and changes nothing.
+    func reload(_ path: String) {
+        do {
+            _ = try apply(text: try readFile(path), file: path, dryRun: false)
+            logger.notice("applied \(path) again")
+        } catch {
+            logger.error("\(error)")
+        }
+    }
+}
+
+/// Signals as elements of a stream, in place of their default action.
+private final class SignalStream: Sendable {
+    let stream: AsyncStream<Int32>
+    private let sources: [any DispatchSourceSignal]
+
+    init(_ numbers: [Int32]) {
+        let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
+        self.stream = stream
+        sources = numbers.map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { continuation.yield(number) }
+            source.resume()
+            return source
+        }
+    }
+}

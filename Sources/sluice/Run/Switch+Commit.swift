@@ -1,0 +1,215 @@
+import API
+import Control
+import Glibc
+import Model
+import Netlink
+import Ports
+import Rings
+import Tables
+import Wire
+
+// One transaction: what the file says becomes what stands, whole or not at all.
+
+extension Switch {
+    /// Makes the switch match a topology. Throws `TopologyError` with file and line for what the file or one of its
+    /// devices is to blame for; the switch then goes on exactly as before.
+    func commit(_ new: Topology, text: String, file: String) throws -> ApplyResult {
+        let mtu = settings.underlayMTU ?? maker.underlayMTU(vteps(new)) ?? LabSettings.defaultMTU
+        let first = try compile(new, mtu, indexes: interfaceIndexes(endpoints))
+        let plan = Reconciler.actions(desired: first.endpoints, observed: observed())
+        var undo: [() -> Void] = []
+        var opened: [UInt32: OpenedEndpoint] = [:]
+        var reconfigured: [UInt32: EndpointPlan] = [:]
+        do {
+            for action in plan.before { try perform(action, &opened, &reconfigured, &undo) }
+        } catch {
+            for step in undo.reversed() { step() }
+            throw error
+        }
+        var standing = endpoints.filter { slot, _ in first.endpoints.contains { $0.slot == slot } }
+        for (slot, endpoint) in opened { standing[slot] = endpoint }
+        let indexes = interfaceIndexes(standing)
+        let compiled: Compiled
+        do {
+            compiled = try compile(new, mtu, indexes: indexes)
+            try switchOver(to: compiled, opened)
+        } catch {
+            for step in undo.reversed() { step() }
+            throw error
+        }
+        // From here on the new state is in force; what follows cannot fail in a way that matters to frames.
+        let changes = Topology.difference(from: topology, to: new).map(ApplyResult.Change.init)
+        for action in plan.after { finish(action) }
+        for (slot, plan) in reconfigured { adopt(plan, slot) }
+        for plan in compiled.endpoints where opened[plan.slot] == nil && reconfigured[plan.slot] == nil {
+            adopt(plan, plan.slot)
+        }
+        watchNamespaces()
+        allocation = compiled.allocation
+        inherited = [:]
+        topology = new
+        self.file = file
+        do {
+            try writeFile(settings.path("applied.yaml"), text)
+        } catch {
+            logger.warning("the applied file could not be kept for a restart", metadata: ["error": "\(error)"])
+        }
+        return ApplyResult(
+            changes: changes, applied: true, warnings: new.warnings(underlayMTU: mtu).map(ProblemView.init))
+    }
+
+    /// What a commit of this topology would change.
+    func preview(_ new: Topology) throws -> ApplyResult {
+        let mtu = settings.underlayMTU ?? maker.underlayMTU(vteps(new)) ?? LabSettings.defaultMTU
+        _ = try compile(new, mtu, indexes: interfaceIndexes(endpoints))
+        return ApplyResult(
+            changes: Topology.difference(from: topology, to: new).map(ApplyResult.Change.init), applied: false,
+            warnings: new.warnings(underlayMTU: mtu).map(ProblemView.init))
+    }
+
+    private func vteps(_ topology: Topology) -> [IPAddress] {
+        topology.hosts.first { $0.name == settings.host }?.vteps ?? []
+    }
+
+    private func compile(_ new: Topology, _ mtu: Int, indexes: [EndpointKey: UInt32]) throws -> Compiled {
+        do {
+            return try Compiler.compile(
+                topology: new, host: settings.host, underlayMTU: mtu, interfaceIndexes: indexes,
+                generation: generation + 1, seed: seed, allocation: allocation)
+        } catch {
+            throw TopologyError(problems: [error.problem])
+        }
+    }
+
+    /// Interfaces of tenants in the host's own namespace, from which no tunnel packet may come.
+    private func interfaceIndexes(_ endpoints: [UInt32: OpenedEndpoint]) -> [EndpointKey: UInt32] {
+        var indexes: [EndpointKey: UInt32] = [:]
+        for endpoint in endpoints.values {
+            guard case .port = endpoint.plan.key, let interface = endpoint.interface,
+                endpoint.watched?.identity == maker.host.identity
+            else { continue }
+            indexes[endpoint.plan.key] = interface.index
+        }
+        return indexes
+    }
+
+    private func observed() -> [ObservedEndpoint] {
+        endpoints.map { slot, endpoint in inherited[slot] ?? ObservedEndpoint(endpoint.plan) }
+    }
+
+    // MARK: Steps
+
+    private func perform(
+        _ action: EndpointAction, _ opened: inout [UInt32: OpenedEndpoint], _ reconfigured: inout [UInt32: EndpointPlan],
+        _ undo: inout [() -> Void]
+    ) throws {
+        switch action {
+        case .open(let plan), .replace(let plan, _):
+            let endpoint = try blaming(plan) { try maker.open(plan) }
+            opened[plan.slot] = endpoint
+            undo.append { [maker] in maker.remove(plan.medium, madeAsVeth: endpoint.kind == .packet) }
+        case .reconfigure(let plan, let changes, let old):
+            guard let endpoint = endpoints[plan.slot] else { return }
+            reconfigured[plan.slot] = plan
+            undo.append { [maker] in try? maker.reconfigure(endpoint, to: endpoint.plan, changes, from: .init(plan)) }
+            try blaming(plan) { try maker.reconfigure(endpoint, to: plan, changes, from: old) }
+        case .close(let slot, _, _, _):
+            // Only where an interface changes hands: the new owner needs its name.
+            guard let endpoint = endpoints[slot] else { return }
+            close(slot)
+            undo.append { [self] in self.reopen(endpoint.plan) }
+        }
+    }
+
+    /// Turns a refusal of the system into a problem of the line that asked for it.
+    private func blaming<T>(_ plan: EndpointPlan, _ body: () throws -> T) throws -> T {
+        do {
+            return try body()
+        } catch {
+            throw TopologyError(problems: [plan.mark.problem("\(error)")])
+        }
+    }
+
+    private func switchOver(to compiled: Compiled, _ opened: [UInt32: OpenedEndpoint]) throws {
+        let memory = try SharedMemory.sealed("sluice-snapshot", compiled.image)
+        let view = try Snapshot(validating: UnsafeRawBufferPointer(start: memory.base, count: memory.count))
+        guard let datapath else { throw SystemRefusal("reach the datapath", settings.host, errno: EPIPE) }
+        for (slot, endpoint) in opened { attach(slot, endpoint) }
+        datapath.send(Command(Command.Kind.snapshot, wide: view.generation), fds: [memory.fd])
+        try sync()
+        for (slot, endpoint) in opened {
+            if let old = endpoints[slot], old.plan.medium != endpoint.plan.medium {
+                maker.remove(old.plan.medium, madeAsVeth: old.kind == .packet)
+            }
+            endpoints[slot] = endpoint
+            var device = EndpointDevice(plan: endpoint.plan)
+            _ = device.handle(.opened(endpoint.interface))
+            devices[slot] = device
+        }
+        image = memory
+        snapshot = view
+        generation = view.generation
+    }
+
+    private func finish(_ action: EndpointAction) {
+        if case .close(let slot, _, _, _) = action { close(slot) }
+    }
+
+    /// Ends an endpoint: no frames, no descriptors, no device of ours.
+    func close(_ slot: UInt32) {
+        guard let endpoint = endpoints.removeValue(forKey: slot) else { return }
+        datapath?.send(Command(Command.Kind.detach, slot: slot))
+        devices[slot] = nil
+        try? sync()
+        maker.remove(endpoint.plan.medium, madeAsVeth: endpoint.kind == .packet)
+    }
+
+    /// The endpoint is served as before, by a plan that says more, or something else, about it.
+    private func adopt(_ plan: EndpointPlan, _ slot: UInt32) {
+        guard let endpoint = endpoints[slot] else { return }
+        endpoint.plan = plan
+        var device = EndpointDevice(plan: plan)
+        _ = device.handle(.opened(endpoint.interface))
+        if devices[slot]?.state == .working || devices[slot] == nil { devices[slot] = device }
+    }
+
+    /// Opens an endpoint of the state in force again, after its device was lost or a transaction was undone.
+    @discardableResult
+    func reopen(_ plan: EndpointPlan) -> DeviceEvent {
+        do {
+            let endpoint = try maker.open(plan)
+            endpoints[plan.slot] = endpoint
+            attach(plan.slot, endpoint)
+            try sync()
+            watchNamespaces()
+            return .opened(endpoint.interface)
+        } catch let error as NetlinkError {
+            if let name = plan.medium.namespace, !NetworkNamespace.exists(name) { return .namespaceMissing }
+            return .openFailed(errno: error.errno)
+        } catch let error as PortError {
+            return .openFailed(errno: error.code)
+        } catch {
+            return .openFailed(errno: EIO)
+        }
+    }
+}
+
+extension ApplyResult.Change {
+    /// `tenants.red.ports.web.mtu: 1450 → 1400` becomes a change of port `red/web`, mtu 1450 → 1400.
+    init(_ change: Change) {
+        let parts = change.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        let (kind, name, rest): (String, String, ArraySlice<String>) =
+            switch parts.first {
+            case "tenants" where parts.count >= 4:
+                (String(parts[2].dropLast()), "\(parts[1])/\(parts[3])", parts.dropFirst(4))
+            case "tenants" where parts.count >= 2: ("tenant", parts[1], parts.dropFirst(2))
+            case "hosts" where parts.count >= 2: ("host", parts[1], parts.dropFirst(2))
+            default: (parts.first ?? "", "", parts.dropFirst())
+            }
+        let value = [change.before, change.after].compactMap { $0 }.joined(separator: " → ")
+        let key = rest.joined(separator: ".")
+        self.init(
+            change.kind == .added && rest.isEmpty ? .add : change.kind == .removed && rest.isEmpty ? .remove : .change,
+            kind: kind, name: name, detail: key.isEmpty ? value : "\(key) \(value)")
+    }
+}

@@ -1,0 +1,64 @@
+import API
+import CLinux
+import Control
+import Forwarding
+import Glibc
+import Model
+import Rings
+import Tables
+
+extension Switch: SwitchService {
+    func process() -> ProcessStatus {
+        let now = linux_monotonic()
+        return ProcessStatus(
+            host: settings.host, version: settings.version, config: file, controlPID: getpid(),
+            datapathPID: datapath?.pid, uptime: Int((now - started) / 1_000_000_000),
+            datapathUptime: datapath == nil ? nil : Int((now - datapathStarted) / 1_000_000_000),
+            datapathRestarts: restarts)
+    }
+
+    func endpoints() -> [EndpointStatus] {
+        devices.keys.sorted().compactMap { slot in
+            guard let device = devices[slot], let plan = endpoints[slot]?.plan ?? lastPlans[slot] else { return nil }
+            return EndpointStatus(slot: slot, plan: plan, device: device, remark: endpoints[slot]?.remark ?? "")
+        }
+    }
+
+    func withTables<T: Sendable>(_ body: @Sendable (Snapshot, StateRegion) throws -> T) throws -> T {
+        guard let snapshot, let region else {
+            throw ServiceError(.unavailable, "the switch has no tables yet", advice: "Try again in a moment.")
+        }
+        return try body(snapshot, region)
+    }
+
+    func apply(text: String, file: String, dryRun: Bool) throws -> ApplyResult {
+        let new = try Topology.load(text: text, file: file)
+        do {
+            return dryRun ? try preview(new) : try commit(new, text: text, file: file)
+        } catch let error as SystemRefusal {
+            throw ServiceError(.failed, "\(error)", advice: "The switch goes on as before.")
+        }
+    }
+
+    func flush(segment: UInt32?) throws {
+        datapath?.send(Command(Command.Kind.flush, slot: segment ?? noSlot))
+        try sync()
+    }
+}
+
+extension EndpointStatus {
+    init(slot: UInt32, plan: EndpointPlan, device: EndpointDevice, remark: String) {
+        let state: State =
+            switch device.state {
+            case .working: .up
+            case .down: .down
+            case .missing, .namespaceMissing: .missing
+            case .failed: .failed
+            }
+        let detail = device.state == .working ? remark : [device.text, remark].filter { !$0.isEmpty }.joined(separator: "; ")
+        self.init(
+            slot: slot, key: plan.key.description, device: plan.medium.description, namespace: plan.medium.namespace,
+            state: state, detail: detail, interfaceIndex: device.index == 0 ? nil : Int(device.index),
+            mac: plan.mac?.description, mtu: device.mtu ?? plan.mtu, addresses: plan.addresses.map(\.description))
+    }
+}

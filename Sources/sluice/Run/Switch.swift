@@ -1,0 +1,215 @@
+import API
+import CLinux
+import Control
+import Glibc
+import Logging
+import Model
+import Netlink
+import Ports
+import Rings
+import Tables
+import Wire
+
+/// A running switch as its control process sees it: what the file says, what stands, and the datapath that serves it.
+/// Changes are rare and come one by one, so an actor holds all of it; frames never pass here.
+actor Switch {
+    /// What the command line says and never changes.
+    struct Settings: Sendable {
+        var host: String
+        var runDirectory: String
+        var namespace: String?
+        var underlayMTU: Int?
+        var version: String
+
+        func path(_ name: String) -> String { "\(runDirectory)/\(name)" }
+    }
+
+    let settings: Settings
+    let logger: Logger
+    let pump: EventPump
+    let maker: DeviceMaker
+    let started = linux_monotonic()
+
+    // What should be.
+    var topology: Topology?
+    var file = ""
+    var allocation = SlotAllocation()
+    var generation: UInt64 = 0
+    let seed: UInt64
+
+    // What stands.
+    var endpoints: [UInt32: OpenedEndpoint] = [:]
+    var devices: [UInt32: EndpointDevice] = [:]
+    /// What endpoints whose device is lost are to be made of when they can.
+    var lastPlans: [UInt32: EndpointPlan] = [:]
+    /// Endpoints of a datapath that was taken over, until the first commit has matched them with the file.
+    var inherited: [UInt32: ObservedEndpoint] = [:]
+    var monitors: [NamespaceIdentity: LinkMonitor] = [:]
+
+    // The datapath.
+    var datapath: DatapathLink?
+    var datapathStarted: UInt64 = 0
+    var restarts = 0
+    var recentRestarts: [UInt64] = []
+    var state: SharedMemory?
+    var region: StateRegion?
+    var image: SharedMemory?
+    var snapshot: Snapshot?
+
+    var captures: [UInt32: CaptureSession] = [:]
+
+    init(settings: Settings, logger: Logger) throws {
+        self.settings = settings
+        self.logger = logger
+        pump = try EventPump()
+        maker = DeviceMaker(
+            host: try settings.namespace.map { try NetworkNamespace(named: $0) } ?? NetworkNamespace.current())
+        seed = UInt64.random(in: 1...UInt64.max)
+    }
+
+    // MARK: Life
+
+    /// Takes over a running datapath or starts one. Returns the text of the file that a taken-over switch follows.
+    func begin() throws -> String? {
+        if let (link, inheritance) = try DatapathLink.adopt(path: settings.path("datapath.sock")) {
+            try takeOver(link, inheritance)
+            return try? readFile(settings.path("applied.yaml"))
+        }
+        try makeState()
+        try startDatapath()
+        return nil
+    }
+
+    /// Handles what the system reports until the stream of events ends.
+    func watch() async {
+        for await event in pump.events { handle(event) }
+    }
+
+    /// Ends the switch: the datapath stops and everything that was made is removed.
+    func end() {
+        datapath?.terminate()
+        datapath = nil
+        for (slot, endpoint) in endpoints {
+            maker.remove(endpoint.plan.medium, madeAsVeth: endpoint.kind == .packet)
+            endpoints[slot] = nil
+        }
+        for name in ["datapath.sock", "datapath.pid", "control.pid", "applied.yaml"] { unlink(settings.path(name)) }
+    }
+
+    // MARK: The datapath process
+
+    private func makeState() throws {
+        let capacity = StateCapacity.standard
+        let memory = try SharedMemory.create("sluice-state", size: StateRegion.size(capacity))
+        StateRegion.format(memory.base, capacity, seed: seed)
+        region = StateRegion(memory.base, count: memory.count)
+        state = memory
+    }
+
+    func startDatapath() throws {
+        let link = try DatapathLink.spawn(
+            path: settings.path("datapath.sock"), pidFile: settings.path("datapath.pid"),
+            log: settings.path("datapath.log"))
+        datapath = link
+        datapathStarted = linux_monotonic()
+        pump.watch(link.socket)
+        if let state { link.send(Command(Command.Kind.state), fds: [state.fd]) }
+        for (slot, endpoint) in endpoints { attach(slot, endpoint) }
+        if let image, let snapshot {
+            link.send(Command(Command.Kind.snapshot, wide: snapshot.generation), fds: [image.fd])
+        }
+        try sync()
+        logger.info("datapath runs", metadata: ["pid": "\(link.pid)"])
+    }
+
+    /// Goes on with a datapath that an earlier control process left running: same slots, same descriptors.
+    private func takeOver(_ link: DatapathLink, _ inheritance: DatapathLink.Inheritance) throws {
+        datapath = link
+        datapathStarted = linux_monotonic()
+        pump.watch(link.socket)
+        if let fd = inheritance.state {
+            let memory = try SharedMemory.adopt(fd, writable: true)
+            region = StateRegion(memory.base, count: memory.count)
+            state = memory
+        }
+        if let fd = inheritance.snapshot {
+            let memory = try SharedMemory.adopt(fd, writable: false)
+            let view = try Snapshot(validating: UnsafeRawBufferPointer(start: memory.base, count: memory.count))
+            image = memory
+            snapshot = view
+            generation = view.generation
+            allocation = SlotAllocation(recoveredFrom: view)
+        }
+        for (command, fds) in inheritance.endpoints {
+            guard let snapshot, command.slot < snapshot.endpointCount, let kind = PortKind(rawValue: command.value)
+            else {
+                fds.forEach { close($0) }
+                continue
+            }
+            inheritDescriptors(command.slot, kind, fds, snapshot)
+        }
+        logger.info(
+            "took over a running datapath",
+            metadata: ["pid": "\(link.pid)", "endpoints": "\(inherited.count)", "generation": "\(generation)"])
+    }
+
+    private func inheritDescriptors(_ slot: UInt32, _ kind: PortKind, _ fds: [Int32], _ snapshot: Snapshot) {
+        let observed = ObservedEndpoint(slot: slot, in: snapshot)
+        inherited[slot] = observed
+        guard let key = observed.key, let medium = observed.medium else { return fds.forEach { close($0) } }
+        let plan = EndpointPlan(
+            slot: slot, generation: snapshot.endpoints[Int(slot)].generation, key: key, medium: medium, mac: nil,
+            mtu: Int(snapshot.endpoints[Int(slot)].mtu), addresses: [], gateways: [], mark: Mark())
+        let (interface, watched) = maker.find(plan, kind, fds)
+        endpoints[slot] = OpenedEndpoint(
+            plan: plan, kind: kind, descriptors: fds, interface: interface, watched: watched)
+    }
+
+    func attach(_ slot: UInt32, _ endpoint: OpenedEndpoint) {
+        datapath?.send(
+            Command(Command.Kind.endpoint, slot: slot, value: endpoint.kind.rawValue), fds: endpoint.descriptors)
+    }
+
+    func sync() throws {
+        guard let datapath else { return }
+        for refusal in try datapath.sync() {
+            throw SystemRefusal(
+                "have the datapath take command \(refusal.slot)", "slot \(refusal.extra)",
+                errno: Int32(bitPattern: refusal.value))
+        }
+    }
+
+    // MARK: Files
+
+    func readFile(_ path: String) throws -> String {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw SystemRefusal("read", path, errno: errno) }
+        defer { close(fd) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let n = read(fd, &chunk, chunk.count)
+            guard n >= 0 else { throw SystemRefusal("read", path, errno: errno) }
+            if n == 0 { return String(decoding: bytes, as: UTF8.self) }
+            bytes += chunk.prefix(n)
+        }
+    }
+
+    /// Whole or not at all, also when the machine stops half-way.
+    func writeFile(_ path: String, _ text: String) throws {
+        let temporary = "\(path).new"
+        let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard fd >= 0 else { throw SystemRefusal("write", temporary, errno: errno) }
+        defer { close(fd) }
+        let bytes = Array(text.utf8)
+        var done = 0
+        while done < bytes.count {
+            let n = bytes.withUnsafeBytes { write(fd, $0.baseAddress! + done, bytes.count - done) }
+            guard n > 0 else { throw SystemRefusal("write", temporary, errno: errno) }
+            done += n
+        }
+        guard fsync(fd) == 0, rename(temporary, path) == 0 else {
+            throw SystemRefusal("write", path, errno: errno)
+        }
+    }
+}
