@@ -78,7 +78,10 @@ let package = Package(
         .testTarget(name: "LabTests", dependencies: ["Lab", "Model", "Netlink", "Wire"]),
         .testTarget(name: "PortsTests", dependencies: ["CLinux", "Ports", "Rings", "Wire"]),
         .testTarget(name: "ForwardingTests", dependencies: ["Forwarding", "Rings", "Tables", "Wire"]),
-        .testTarget(name: "DatapathTests", dependencies: ["Datapath", "Forwarding", "Ports", "Rings", "Tables", "Wire"]),
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter", cSettings: [.unsafeFlags(["-O2"])]),
+        .testTarget(
+            name: "DatapathTests",
+            dependencies: ["AllocationCounter", "Datapath", "Forwarding", "Ports", "Rings", "Tables", "Wire"]),
         .testTarget(name: "ModelTests", dependencies: ["Model", "Wire"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "CLinux", "Wire"]),
         .testTarget(

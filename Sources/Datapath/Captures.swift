@@ -77,16 +77,18 @@ extension Worker {
     /// A frame as it came in; of a tunnel the tenant's frame, once it is known where that begins.
     @inline(never)
     func captureReceived(_ frame: Frame, _ decision: Decision) {
+        let content = frame.bytes + Int(decision.contentOffset)
         captures.record(
-            frame.bytes + decision.contentOffset, max(0, min(decision.contentLength, frame.length)), nil, 0,
+            content, Int(decision.contentLength), nil, 0,
             endpoint: frame.endpoint, segment: decision.segment, reason: decision.reason, outgoing: false)
     }
 
     /// A copy that did not become a transmission.
     @inline(never)
     func captureDropped(_ frame: Frame, _ decision: Decision, _ reason: UInt8) {
+        let content = frame.bytes + Int(decision.contentOffset)
         captures.record(
-            frame.bytes + decision.contentOffset, max(0, min(decision.contentLength, frame.length)), nil, 0,
+            content, Int(decision.contentLength), nil, 0,
             endpoint: frame.endpoint, segment: decision.segment, reason: reason, outgoing: true)
     }
 

@@ -11,7 +11,7 @@ import Wire
 /// A turn: wait until a port has frames → fill the receive ring with a burst → decide each frame → queue its copies by
 /// output → send the queues → carry out commands → age a slice of the learned addresses. Nothing in a turn allocates,
 /// locks, logs or calls into the language runtime.
-struct Worker: ~Copyable {
+public struct Worker: ~Copyable {
     /// Endpoints that were ever attached are below this.
     let capacity: Int
     /// How each endpoint slot reads and writes.
@@ -35,6 +35,9 @@ struct Worker: ~Copyable {
 
     static let wakeToken = UInt64.max
 
+    /// - Parameters:
+    ///   - snapshot: what to forward by; its memory outlives its use.
+    ///   - state: counters and learned addresses.
     init(snapshot: Snapshot, state: StateRegion, epoll: Int32, mailbox: Mailbox) {
         capacity = state.capacity.endpoints
         ports = .allocate(capacity: capacity)

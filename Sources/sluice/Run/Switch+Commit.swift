@@ -193,23 +193,3 @@ extension Switch {
         }
     }
 }
-
-extension ApplyResult.Change {
-    /// `tenants.red.ports.web.mtu: 1450 → 1400` becomes a change of port `red/web`, mtu 1450 → 1400.
-    init(_ change: Change) {
-        let parts = change.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        let (kind, name, rest): (String, String, ArraySlice<String>) =
-            switch parts.first {
-            case "tenants" where parts.count >= 4:
-                (String(parts[2].dropLast()), "\(parts[1])/\(parts[3])", parts.dropFirst(4))
-            case "tenants" where parts.count >= 2: ("tenant", parts[1], parts.dropFirst(2))
-            case "hosts" where parts.count >= 2: ("host", parts[1], parts.dropFirst(2))
-            default: (parts.first ?? "", "", parts.dropFirst())
-            }
-        let value = [change.before, change.after].compactMap { $0 }.joined(separator: " → ")
-        let key = rest.joined(separator: ".")
-        self.init(
-            change.kind == .added && rest.isEmpty ? .add : change.kind == .removed && rest.isEmpty ? .remove : .change,
-            kind: kind, name: name, detail: key.isEmpty ? value : "\(key) \(value)")
-    }
-}

@@ -1,0 +1,36 @@
+import CLinux
+import Forwarding
+import Ports
+import Rings
+import Tables
+import Wire
+
+// Driving a worker by hand, without threads, sockets or a clock: how tests run whole switches in one process.
+
+extension Worker {
+    /// A worker without a control thread. Nil when the system refuses descriptors.
+    public init?(snapshot: Snapshot, state: StateRegion, now: UInt32) {
+        let epoll = linux_epoll_create()
+        guard let mailbox = Mailbox(), epoll >= 0 else { return nil }
+        self.init(snapshot: snapshot, state: state, epoll: epoll, mailbox: mailbox)
+        self.now = now
+    }
+
+    /// Serves an endpoint slot from now on. The slot is within the capacity of the state.
+    public mutating func attach(_ port: PortIO, slot: UInt32) { ports[Int(slot)] = port }
+
+    /// Forwards one burst of what waits at an endpoint.
+    public mutating func turn(slot: UInt32) { serve(slot) }
+
+    /// Forwards by another snapshot from the next burst on.
+    public mutating func use(_ new: Snapshot) { snapshot = new }
+
+    /// Sets the second that learning and ageing go by.
+    public mutating func advance(to second: UInt32) {
+        now = second
+        state.now = second
+    }
+
+    /// Ages a slice of the learned addresses.
+    public mutating func ageSlice() { age() }
+}
