@@ -1,9 +1,5 @@
 // The parts of libnl-3 and libnl-route-3 that Sluice uses.
 #pragma once
-// As CLinux has it: glibc declares some structures differently without, and two modules must agree on them.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/netlink.h>

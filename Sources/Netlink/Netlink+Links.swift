@@ -94,7 +94,8 @@ extension Netlink {
     ) throws(NetlinkError) -> Link {
         try createVeth(
             VethEnd(name, mac: mac, mtu: mtu),
-            VethEnd(peer, mac: peerMAC, mtu: mtu, namespace: peerNamespace))
+            VethEnd(peer, mac: peerMAC, mtu: mtu, namespace: peerNamespace)
+        )
         return try existing(name, "create veth")
     }
 

@@ -48,12 +48,12 @@ import Wire
         let a = try Bench()
         let b = try Bench()
         try here.netlink.createVeth(
-            Netlink.VethEnd("left", namespace: a.namespace),
-            Netlink.VethEnd("right", namespace: b.namespace)
+            Netlink.VethEnd("left", mtu: 1508, namespace: a.namespace),
+            Netlink.VethEnd("right", mtu: 1400, namespace: b.namespace)
         )
         #expect(try here.netlink.link(named: "left") == nil)
-        #expect(try a.netlink.link(named: "left")?.kind == "veth")
-        #expect(try b.netlink.link(named: "right")?.kind == "veth")
+        #expect(try a.netlink.link(named: "left")?.mtu == 1508)
+        #expect(try b.netlink.link(named: "right")?.mtu == 1400)
     }
 
     @Test func changes() throws {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -50,6 +51,17 @@ static inline int linux_mount(const char *source, const char *target, const char
 /// umount2(2).
 static inline int linux_umount(const char *target, int flags) {
     return linux_result(syscall(SYS_umount2, target, flags));
+}
+
+/// pipe2(2).
+static inline int linux_pipe(int ends[2], int flags) { return linux_result(syscall(SYS_pipe2, ends, flags)); }
+
+// <spawn.h> shows it with _GNU_SOURCE only.
+extern int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
+
+/// posix_spawn_file_actions_addchdir_np(3).
+static inline int linux_spawn_in_directory(posix_spawn_file_actions_t *actions, const char *path) {
+    return -posix_spawn_file_actions_addchdir_np(actions, path);
 }
 
 /// pidfd_open(2): a handle that never comes to mean another process.
