@@ -9,19 +9,14 @@ extension LiveTables {
     public func trace(_ request: TraceRequest) throws -> TraceView {
         let (endpoint, header, peer) = try ingress(request)
         let content = try FrameText.bytes(request.frame, source: defaultSource(endpoint))
-        let packet = header + content
-        let buffer = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: Self.headroom + packet.count + Self.headroom, alignment: 64)
-        defer { buffer.deallocate() }
-        buffer.initializeMemory(as: UInt8.self, repeating: 0)
-        buffer[Self.headroom..<(Self.headroom + packet.count)].copyBytes(from: packet)
-        let frame = Frame(
-            bytes: buffer.baseAddress! + Self.headroom, length: packet.count, endpoint: endpoint, outerSource: peer)
-        let trace = explain(frame, snapshot: snapshot, macs: region.macs, now: region.now)
+        var packet = header + content
+        let trace = packet.withUnsafeMutableBytes { bytes in
+            explain(
+                Frame(bytes: bytes.baseAddress!, length: bytes.count, endpoint: endpoint, outerSource: peer),
+                snapshot: snapshot, macs: region.macs, now: region.now)
+        }
         return view(trace, content)
     }
-
-    private static let headroom = 128
 
     private func view(_ trace: Trace, _ content: [UInt8]) -> TraceView {
         let outputs = trace.outcomes.map(output)
@@ -90,10 +85,12 @@ extension LiveTables {
 
     /// The socket at which a tunnel packet of that family would arrive: the one that knows the identifier, or any.
     private func tunnel(_ kind: EndpointKindName, _ identifier: UInt32, isIPv6: Bool) throws -> UInt32 {
-        // "vxlan 192.0.2.1:4789", "vxlan [2001:db8::1]:4789", "gre 192.0.2.1", "gre 2001:db8::1"
         let sockets = endpointSlots.filter { slot in
-            EndpointKindName(snapshot.endpoints[Int(slot)].kind) == kind
-                && (name(endpoint: slot).count { $0 == ":" } > 1) == isIPv6
+            switch EndpointKey(record: snapshot.endpoints[Int(slot)], in: snapshot) {
+            case .vxlan(let address, _): kind == .vxlan && address.isIPv6 == isIPv6
+            case .gre(let address): kind == .gre && address.isIPv6 == isIPv6
+            default: false
+            }
         }
         let knows = sockets.first { snapshot.segment(endpoint: $0, identifier: identifier) != noSlot }
         guard let slot = knows ?? sockets.first else {

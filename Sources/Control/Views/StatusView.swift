@@ -20,7 +20,7 @@ public struct StatusView: Codable, Sendable, Equatable {
     public var learned: Int
     /// Dropped frames at all endpoints, whatever the reason.
     public var drops: UInt64
-    /// Sentences about endpoints that are not up.
+    /// Sentences about endpoints that are not up, or not as they should be.
     public var troubles: [String]
 }
 
@@ -39,7 +39,7 @@ extension LiveTables {
                         region.macs.learned(segment: slot, generation: snapshot.segments[Int(slot)].generation))
             },
             drops: endpoints.reduce(0) { $0 &+ $1.drops },
-            troubles: endpoints.filter { $0.state != "up" }.map {
+            troubles: endpoints.filter { $0.state != "up" || !$0.detail.isEmpty }.map {
                 "\($0.kind == .port ? "port" : "uplink") \($0.name): \($0.detail.isEmpty ? $0.state : $0.detail)"
             })
     }
