@@ -1,0 +1,122 @@
+"""Ping and TCP between namespaces, and what the kernels thought of them."""
+
+import json
+import os
+import re
+
+from .shell import REPOSITORY, Finished, end, run, start, wait_until
+from .namespaces import entered
+
+PYTHON = "/usr/bin/python3"
+TRANSFER = os.path.join(REPOSITORY, "Integration", "support", "transfer.py")
+
+
+def ping(namespace, target, count=2, size=None, whole=False, check=True, patience=5):
+    """Pings and answers the number of replies. `whole` forbids fragments. All must come, unless `check` is off."""
+    words = ["ping", "-n", "-q", "-c", count, "-i", "0.05", "-W", patience]
+    if size is not None:
+        words += ["-s", size]
+    if whole:
+        words += ["-M", "do"]
+    done = run(*words, target, namespace=namespace, check=False, timeout=60)
+    match = re.search(r"(\d+) received", done.output)
+    received = int(match.group(1)) if match else 0
+    if check:
+        assert received == count, f"from {namespace} to {target}: {done}"
+    return received
+
+
+def no_ping(namespace, target):
+    """Asserts that nobody answers."""
+    assert ping(namespace, target, count=2, check=False, patience=1) == 0, f"{namespace} reaches {target}"
+
+
+class Flood:
+    """A ping every 2 ms, to see gaps by."""
+
+    def __init__(self, namespace, target, interval=0.002):
+        self.interval = interval
+        self.process = start("ping", "-n", "-D", "-i", interval, "-W", 1, target, namespace=namespace)
+
+    def stop(self):
+        """Ends it and answers (sent, received, longest gap between two replies in seconds, times of the gaps)."""
+        self.process.send_signal(2)
+        output = self.process.communicate(timeout=10)[0]
+        times = [float(value) for value in re.findall(r"^\[([\d.]+)\] \d+ bytes from", output, re.MULTILINE)]
+        match = re.search(r"(\d+) packets transmitted, (\d+) received", output)
+        assert match and len(times) > 1, f"ping said:\n{output[-2000:]}"
+        gaps = sorted(((b - a, a) for a, b in zip(times, times[1:])), reverse=True)
+        duplicates = re.search(r"\+(\d+) duplicates", output)
+        return FloodResult(
+            int(match.group(1)), int(match.group(2)), gaps[0][0], int(duplicates.group(1)) if duplicates else 0)
+
+
+class FloodResult:
+    def __init__(self, sent, received, longest_gap, duplicates):
+        self.sent, self.received, self.longest_gap, self.duplicates = sent, received, longest_gap, duplicates
+
+    @property
+    def lost(self):
+        return self.sent - self.received
+
+    def __repr__(self):
+        return f"{self.sent} sent, {self.lost} lost, {self.duplicates} twice, longest gap {self.longest_gap * 1000:.1f} ms"
+
+
+class Listener:
+    """The receiving end of TCP transfers. Compares every byte with what the sender must have sent."""
+
+    def __init__(self, namespace, address, port=5900):
+        self.address, self.port = address, port
+        self.process = start(PYTHON, TRANSFER, "serve", address, port, namespace=namespace)
+        assert self.process.stdout.readline() == "ready\n", self.process.stdout.read()
+
+    def close(self):
+        end(self.process)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def transfer(client, server, address, size, direction="both", port=5900, timeout=120):
+    """Moves `size` bytes by TCP from the client's namespace to the server's (`up`), back (`down`), or one after the
+    other (`both`), and verifies the content. Answers Gbit/s by direction."""
+    with Listener(server, address, port):
+        return transfer_to_listener(client, address, size, direction, port, timeout)
+
+
+def transfer_to_listener(client, address, size, direction="both", port=5900, timeout=120):
+    directions = ["up", "down"] if direction == "both" else [direction]
+    done = run(PYTHON, TRANSFER, "call", address, port, size, *directions, namespace=client, timeout=timeout)
+    return json.loads(done.output)
+
+
+class Checksums:
+    """`with Checksums(namespace, …):` no counter of bad checksums moves in there."""
+
+    def __init__(self, *namespaces):
+        self.namespaces = namespaces
+
+    @staticmethod
+    def read(namespace):
+        counters = json.loads(run("nstat", "-a", "-s", "-z", "--json", namespace=namespace).output)["kernel"]
+        return {name: int(value) for name, value in counters.items() if "CsumErrors" in name}
+
+    def __enter__(self):
+        self.before = {namespace: self.read(namespace) for namespace in self.namespaces}
+        assert all("TcpInCsumErrors" in counters for counters in self.before.values())
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            after = {namespace: self.read(namespace) for namespace in self.namespaces}
+            assert after == self.before, f"bad checksums: {self.before} before, {after} after"
+
+
+__all__ = [
+    "Checksums", "Finished", "Flood", "Listener", "entered", "no_ping", "ping", "transfer", "transfer_to_listener",
+    "wait_until",
+]

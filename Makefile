@@ -1,0 +1,49 @@
+# make          build the release binaries
+# make lab      two hosts, two tenants with the same addresses: see them talk and not meet
+# make test     every test: Swift's, then the built binaries against the world in network namespaces
+# make format   format the sources         make lint     check them, as CI does
+# make clean    remove what was built
+#
+# `make test TESTS=Integration/test_05_isolation.py` runs one file of the second kind, ARGS="-k gre -s" go to pytest.
+
+SWIFT ?= swift
+PYTHON ?= /usr/bin/python3
+BUILD ?= .build
+TESTS ?= Integration
+ARGS ?=
+
+SWIFT_OPTIONS = --configuration release --scratch-path $(BUILD)
+SOURCES = Package.swift Sources Tests
+
+.PHONY: all build lab test test-build test-swift test-world format lint clean
+
+all: build
+
+build:
+	@.ci/setup build
+	$(SWIFT) build $(SWIFT_OPTIONS)
+
+lab:
+	@.ci/setup lab
+	@$(SWIFT) build $(SWIFT_OPTIONS) --product sluice
+	@$(SWIFT) build $(SWIFT_OPTIONS) --product sluice-datapath
+	@PATH="$(abspath $(BUILD)/release):$$PATH" sluice lab run Configs/two-tenants.yaml -- Integration/demo
+
+test: test-build
+	@SWIFT="$(SWIFT)" PYTHON="$(PYTHON)" BUILD="$(BUILD)" .ci/tests $(TESTS) $(ARGS)
+
+# One configuration for everything: the tests are about what ships.
+test-build:
+	@.ci/setup test
+	$(SWIFT) build $(SWIFT_OPTIONS) --build-tests
+
+format:
+	$(SWIFT) format --in-place --recursive $(SOURCES)
+
+lint:
+	$(SWIFT) format lint --strict --recursive $(SOURCES)
+	@.ci/check-imports
+
+clean:
+	$(SWIFT) package --scratch-path $(BUILD) clean
+	rm -rf Integration/.pytest_cache
