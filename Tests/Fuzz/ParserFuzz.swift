@@ -1,0 +1,193 @@
+// Everything in Wire that reads bytes it did not write, behind libFuzzer and the address sanitizer. `.ci/fuzz` compiles
+// this file together with Sources/Wire as one module and runs it; it belongs to no target of the package.
+//
+// The first byte of an input picks what it is fed to, see `Entry`. An input is a finding if it reads or writes outside of
+// its memory, traps, runs for long, or breaks one of the promises that are checked here.
+
+/// What the rest of an input is.
+private enum Entry: UInt8, CaseIterable {
+    /// An Ethernet frame.
+    case frame
+    /// A tunnel payload: the same bytes as VXLAN and as GRE, and what is inside of them.
+    case tunnel
+    /// Eight bytes of arguments and a super-frame, see `fuzzSegmentation`.
+    case segmentation
+    /// Two bytes of arguments and a region to sum.
+    case checksum
+    /// Text of an address.
+    case text
+}
+
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+    guard let data, size > 0 else { return 0 }
+    let bytes = UnsafeRawPointer(data) + 1
+    let count = size - 1
+    switch Entry(rawValue: data[0] % UInt8(Entry.allCases.count))! {
+    case .frame: fuzzFrame(bytes, count)
+    case .tunnel: fuzzTunnel(bytes, count)
+    case .segmentation: fuzzSegmentation(bytes, count)
+    case .checksum: fuzzChecksum(bytes, count)
+    case .text: fuzzText(bytes, count)
+    }
+    return 0
+}
+
+/// A copy that ends where its allocation ends, so that the sanitizer sees every byte too many.
+private func withCopy(_ bytes: UnsafeRawPointer, _ count: Int, _ body: (UnsafeMutableRawPointer) -> Void) {
+    let copy = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 1)
+    copy.copyMemory(from: bytes, byteCount: count)
+    body(copy)
+    copy.deallocate()
+}
+
+private func fuzzFrame(_ bytes: UnsafeRawPointer, _ count: Int) {
+    withCopy(bytes, count) { copy in
+        let parsed = ParsedFrame(UnsafeRawPointer(copy), count)
+        check(parsed, count)
+        _ = FlowHash.hash(copy, parsed, seed: 0x5EED)
+        _ = SegmentationKind.of(parsed)
+        _ = SegmentationKind.size(parsed, mtu: 1450)
+        let ecn = parsed.tos ^ 1
+        ECN.set(ecn, frame: copy, parsed: parsed)
+        let again = ParsedFrame(UnsafeRawPointer(copy), count)
+        precondition(!parsed.isIP || again.tos == parsed.tos & 0xFC | ecn & 3)
+        if let position = PartialChecksum.detect(copy, again) {
+            precondition(
+                PartialChecksum.complete(
+                    copy,
+                    again.endOffset,
+                    start: Int(position.start),
+                    offset: Int(position.offset)
+                )
+            )
+        }
+        for type in [EtherType.ipv4, EtherType.ipv6] {
+            check(ParsedFrame(datagram: UnsafeRawPointer(copy), count, etherType: type), count)
+        }
+    }
+}
+
+private func check(_ parsed: ParsedFrame, _ count: Int) {
+    precondition(parsed.networkOffset <= max(count, 14) && parsed.endOffset <= count)
+    precondition(!parsed.isIP || parsed.networkOffset + 20 <= parsed.endOffset)
+    precondition(!parsed.has(.transport) || parsed.transportOffset <= parsed.endOffset)
+    precondition(!parsed.has(.ports) || parsed.transportOffset + 4 <= parsed.endOffset)
+    precondition(!parsed.has(.transportHeader) || parsed.payloadOffset <= parsed.endOffset)
+    precondition(!parsed.has(.laterFragment) || !parsed.has(.ports))
+}
+
+private func fuzzTunnel(_ bytes: UnsafeRawPointer, _ count: Int) {
+    withCopy(bytes, count) { copy in
+        let start = UnsafeRawPointer(copy)
+        if let header = VXLANHeader(start, count) {
+            precondition(header.vni <= VXLANHeader.maximumVNI)
+            check(ParsedFrame(start + VXLANHeader.length, count - VXLANHeader.length), count - VXLANHeader.length)
+        }
+        let header = GREHeader.parse(start, count)
+        _ = header.checksumIsValid(start, count)
+        precondition(header.length <= count && header.length <= GREHeader.maximumLength)
+        precondition((header.problem == .none) == (header.length > 0))
+        let rest = count - header.length
+        check(ParsedFrame(start + header.length, rest), rest)
+        check(ParsedFrame(datagram: start + header.length, rest, etherType: header.protocolType), rest)
+    }
+}
+
+/// Arguments: kind, segment size (2), checksum start (2), checksum offset, prefix length, length of the first region.
+private func fuzzSegmentation(_ bytes: UnsafeRawPointer, _ count: Int) {
+    guard count >= 8 else { return }
+    let total = count - 8
+    let cut = min(Int(bytes.byte(7)), total)
+    let prefix = Int(bytes.byte(6))
+    let start = Int(bytes.be16(3))
+    withCopy(bytes + 8, cut) { header in
+        withCopy(bytes + 8 + cut, total - cut) { payload in
+            let scratch = UnsafeMutableRawPointer.allocate(byteCount: SegmentationPlan.headerCapacity, alignment: 1)
+            defer { scratch.deallocate() }
+            _ = PartialChecksum.complete(
+                header: header,
+                cut,
+                payload: payload,
+                total - cut,
+                start: start,
+                offset: Int(bytes.byte(5))
+            )
+            guard
+                let plan = SegmentationPlan(
+                    header: header,
+                    cut,
+                    payload: payload,
+                    total - cut,
+                    prefixLength: prefix,
+                    gsoType: bytes.byte(0),
+                    gsoSize: bytes.be16(1),
+                    checksumStart: start,
+                    checksumOffset: Int(bytes.byte(5)),
+                    scratch: scratch
+                )
+            else { return }
+            precondition(plan.headerLength >= cut && plan.headerLength + plan.payloadLength <= total)
+            let expected = UnsafeRawPointer(payload) + (plan.headerLength - cut)
+            var sent = 0
+            for index in 0..<plan.count {
+                // One allocation per segment, exactly as long as the segment is.
+                let output = UnsafeMutableRawPointer.allocate(byteCount: plan.headerLength, alignment: 1)
+                let segment = plan.writeHeader(index, into: output)
+                precondition(segment.payload == expected + sent)
+                sent += segment.count
+                output.deallocate()
+                if index == 0 || index == plan.count - 1 { checkSegment(plan, index, segment, prefix) }
+            }
+            precondition(sent == plan.payloadLength)
+        }
+    }
+}
+
+/// A segment reads as a whole datagram with right checksums.
+private func checkSegment(_ plan: SegmentationPlan, _ index: Int, _ segment: SegmentationPlan.Segment, _ prefix: Int) {
+    let length = plan.headerLength + segment.count
+    let whole = UnsafeMutableRawPointer.allocate(byteCount: length, alignment: 1)
+    defer { whole.deallocate() }
+    _ = plan.writeHeader(index, into: whole)
+    (whole + plan.headerLength).copyMemory(from: segment.payload, byteCount: segment.count)
+    let frame = UnsafeRawPointer(whole) + prefix
+    let parsed = ParsedFrame(frame, length - prefix)
+    precondition(parsed.has(.transportHeader) && !parsed.has(.cutShort) && parsed.endOffset == length - prefix)
+    let header = frame + parsed.networkOffset
+    let size = parsed.endOffset - parsed.transportOffset
+    let pseudo =
+        parsed.isIPv6
+        ? Checksum.pseudoIPv6(header, protocol: parsed.protocol, length: size)
+        : Checksum.pseudoIPv4(header, protocol: parsed.protocol, length: size)
+    precondition(Checksum.fold(Checksum.sum(frame + parsed.transportOffset, size, pseudo)) == 0xFFFF)
+    if parsed.isIPv4 {
+        precondition(Checksum.isValid(ipv4Header: header, length: Int(header.byte(0) & 15) * 4))
+    }
+}
+
+private func fuzzChecksum(_ bytes: UnsafeRawPointer, _ count: Int) {
+    guard count >= 2 else { return }
+    let length = count - 2
+    let cut = min(Int(bytes.be16(0)), length)
+    withCopy(bytes + 2, length) { region in
+        var slow: UInt32 = 0
+        for i in 0..<length {
+            slow += UInt32(UnsafeRawPointer(region).byte(i)) << (i % 2 == 0 ? 8 : 0)
+            slow = slow & 0xFFFF + slow >> 16
+        }
+        let whole = Checksum.sum(region, length)
+        precondition(Checksum.fold(whole) == UInt16(slow))
+        let parts = Checksum.appending(Checksum.sum(region + cut, length - cut), at: cut, to: Checksum.sum(region, cut))
+        precondition(Checksum.fold(parts) == UInt16(slow))
+    }
+}
+
+private func fuzzText(_ bytes: UnsafeRawPointer, _ count: Int) {
+    let text = String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+    if let mac = MACAddress(text) { precondition(MACAddress(mac.description) == mac) }
+    if let address = IPAddress(text) { precondition(IPAddress(address.description) == address) }
+    if let prefix = IPPrefix(text) {
+        precondition(IPPrefix(prefix.description) == prefix && prefix.network.contains(prefix.address))
+    }
+}
