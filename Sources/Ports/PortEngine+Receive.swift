@@ -1,0 +1,158 @@
+import CLinux
+import Rings
+import Wire
+
+extension PortEngine {
+    /// Fills the ring with one burst from a port. Frame `i` lies in buffer `i` of the pool.
+    ///
+    /// - Parameter endpoint: noted in every frame.
+    /// - Returns: 0, or a negative errno when the port itself is in trouble: EBADFD for a TAP whose device is gone,
+    ///   ENETDOWN for a device that went down or away. The frames in the ring are good either way.
+    public func receive(
+        _ port: UnsafeMutablePointer<PortIO>,
+        endpoint: UInt32,
+        ring: borrowing ReceiveRing,
+        pool: borrowing BufferPool
+    ) -> Int32 {
+        ring.reset()
+        switch port.pointee.kind {
+        case .none: return 0
+        case .tap: return receiveTAP(port, endpoint, ring, pool)
+        case .packet: return receivePackets(port, endpoint, ring, pool)
+        case .vxlan4: return receiveTunnel(port, endpoint, ring, pool, isIPv6: false, hasHeader: false)
+        case .vxlan6, .gre6: return receiveTunnel(port, endpoint, ring, pool, isIPv6: true, hasHeader: false)
+        // A raw IPv4 socket hands over the IP header too (raw(7)).
+        case .gre4: return receiveTunnel(port, endpoint, ring, pool, isIPv6: false, hasHeader: true)
+        case .memory: return receiveMemory(port, endpoint, ring, pool)
+        }
+    }
+
+    private func receiveTAP(
+        _ port: UnsafeMutablePointer<PortIO>,
+        _ endpoint: UInt32,
+        _ ring: borrowing ReceiveRing,
+        _ pool: borrowing BufferPool
+    ) -> Int32 {
+        let fd = port.pointee.receiveDescriptor
+        let room = VirtioHeader.length + BufferPool.capacity
+        while !ring.isFull {
+            let frame = pool.buffer(ring.count)
+            // The header goes into the headroom, so header and frame are one piece for the kernel.
+            let header = frame - VirtioHeader.length
+            let result = Int(Syscall.read(fd, header, room))
+            if result < 0 {
+                if result == -Int(EAGAIN) { return 0 }
+                if result == -Int(EINTR) { continue }
+                return Int32(truncatingIfNeeded: result)
+            }
+            // The kernel cuts what is too long without a word, and then says exactly `room`.
+            let length = result &- VirtioHeader.length
+            guard length > 0, result < room else {
+                ring.noteUnreadable()
+                if result == 0 { return 0 }
+                continue
+            }
+            let offload = VirtioHeader.read(header, frame: frame, length)
+            guard ring.append(Frame(bytes: frame, length: length, offload: offload, endpoint: endpoint)) else { break }
+        }
+        ring.setDrained(false)
+        return 0
+    }
+
+    private func receivePackets(
+        _ port: UnsafeMutablePointer<PortIO>,
+        _ endpoint: UInt32,
+        _ ring: borrowing ReceiveRing,
+        _ pool: borrowing BufferPool
+    ) -> Int32 {
+        var batch = Int(port.pointee.receiveBatch)
+        var errorsLeft = 4
+        while true {
+            let first = ring.count
+            let wanted = min(batch, ReceiveRing.capacity &- first)
+            let room = VirtioHeader.length + BufferPool.capacity
+            for index in 0..<wanted {
+                prepare(index, pool.buffer(first &+ index) - VirtioHeader.length, room, withName: false)
+            }
+            let result = Syscall.recvmmsg(port.pointee.receiveDescriptor, received, wanted)
+            if result < 0 {
+                if result == -EAGAIN || result == -EINTR { return 0 }
+                // A frame whose offloads have no virtio form (tunnel GSO, say) is thrown away by the kernel with EINVAL.
+                guard result == -EINVAL, errorsLeft > 0 else { return result }
+                errorsLeft &-= 1
+                ring.noteUnreadable()
+                continue
+            }
+            var sawLarge = false
+            for index in 0..<Int(result) {
+                let bytes = Int(received[index].length) &- VirtioHeader.length
+                let truncated = received[index].header.msg_flags & Int32(MSG_TRUNC) != 0
+                guard bytes > 0, !truncated else {
+                    ring.noteUnreadable()
+                    continue
+                }
+                let frame = packetFrame(index, pool.buffer(first &+ index), bytes, endpoint)
+                ring.append(frame)
+                sawLarge = sawLarge || frame.length >= ReceiveRing.largeFrame
+            }
+            guard goesOn(port, ring, sawLarge: sawLarge, wasFilled: Int(result) == wanted) else { return 0 }
+            batch = min(batch &* 4, ReceiveRing.capacity)
+        }
+    }
+
+    /// Reads one frame of a packet socket and puts a VLAN tag that the kernel took out back into it.
+    @inline(__always)
+    private func packetFrame(
+        _ index: Int,
+        _ buffer: UnsafeMutableRawPointer,
+        _ length: Int,
+        _ endpoint: UInt32
+    ) -> Frame {
+        let offload = VirtioHeader.read(buffer - VirtioHeader.length, frame: buffer, length)
+        var ancillary = linux_ancillary()
+        linux_read_ancillary(&received[index].header, &ancillary)
+        guard ancillary.has_vlan != 0, length >= 2 * 6 else {
+            return Frame(bytes: buffer, length: length, offload: offload, endpoint: endpoint)
+        }
+        let frame = buffer - HeaderLength.vlanTag
+        frame.copyMemory(from: buffer, byteCount: 2 * 6)
+        frame.set16(12, ancillary.vlan_type)
+        frame.set16(14, ancillary.vlan_tci)
+        return Frame(
+            bytes: frame,
+            length: length &+ HeaderLength.vlanTag,
+            offload: offload.shifted(HeaderLength.vlanTag),
+            endpoint: endpoint
+        )
+    }
+
+    /// Makes message `index` ready to receive `room` bytes.
+    @inline(__always)
+    func prepare(_ index: Int, _ bytes: UnsafeMutableRawPointer, _ room: Int, withName: Bool) {
+        receivedPieces[index].iov_base = bytes
+        receivedPieces[index].iov_len = room
+        received[index].header.msg_iov = receivedPieces + index
+        received[index].header.msg_iovlen = 1
+        received[index].header.msg_name = withName ? receivedNames + index &* PortEngine.nameSize : nil
+        received[index].header.msg_namelen = withName ? UInt32(PortEngine.nameSize) : 0
+        received[index].header.msg_control = receivedControls + index &* PortEngine.controlSize
+        received[index].header.msg_controllen = PortEngine.controlSize
+        received[index].header.msg_flags = 0
+    }
+
+    /// Whether to ask the socket for more in this burst. If not, notes how many frames to ask for first next time: one
+    /// where super-frames arrive, many where there are many small ones.
+    @inline(__always)
+    func goesOn(
+        _ port: UnsafeMutablePointer<PortIO>,
+        _ ring: borrowing ReceiveRing,
+        sawLarge: Bool,
+        wasFilled: Bool
+    ) -> Bool {
+        let isFull = ring.isFull
+        if wasFilled, !sawLarge, !isFull { return true }
+        port.pointee.receiveBatch = Int32(sawLarge ? 1 : isFull ? ReceiveRing.capacity : PortIO.firstBatch)
+        ring.setDrained(!wasFilled)
+        return false
+    }
+}

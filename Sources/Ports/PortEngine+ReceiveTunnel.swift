@@ -1,0 +1,80 @@
+import CLinux
+import Rings
+import Wire
+
+extension PortEngine {
+    /// Fills the ring with tunnel packets. A frame begins at the VXLAN or GRE header and has nothing left to do as far
+    /// as the socket can say: what a peer on the same machine left undone is for the pipeline to find out.
+    func receiveTunnel(
+        _ port: UnsafeMutablePointer<PortIO>,
+        _ endpoint: UInt32,
+        _ ring: borrowing ReceiveRing,
+        _ pool: borrowing BufferPool,
+        isIPv6: Bool,
+        hasHeader: Bool
+    ) -> Int32 {
+        var batch = Int(port.pointee.receiveBatch)
+        var errorsLeft = 4
+        while true {
+            let first = ring.count
+            let wanted = min(batch, ReceiveRing.capacity &- first)
+            for index in 0..<wanted {
+                prepare(index, pool.buffer(first &+ index), BufferPool.capacity, withName: true)
+            }
+            let result = Syscall.recvmmsg(port.pointee.receiveDescriptor, received, wanted)
+            if result < 0 {
+                if result == -EAGAIN || result == -EINTR { return 0 }
+                // The echo of something sent earlier (ICMP), reported once: the datagrams behind it are still there.
+                guard result != -EBADF, result != -ENOTSOCK, errorsLeft > 0 else { return result }
+                errorsLeft &-= 1
+                continue
+            }
+            var sawLarge = false
+            for index in 0..<Int(result) {
+                var frame = tunnelFrame(index, pool.buffer(first &+ index), endpoint, isIPv6: isIPv6)
+                let truncated = received[index].header.msg_flags & Int32(MSG_TRUNC) != 0
+                guard !truncated, !hasHeader || PortEngine.stripIPv4(&frame) else {
+                    ring.noteUnreadable()
+                    continue
+                }
+                ring.append(frame)
+                sawLarge = sawLarge || frame.length >= ReceiveRing.largeFrame
+            }
+            guard goesOn(port, ring, sawLarge: sawLarge, wasFilled: Int(result) == wanted) else { return 0 }
+            batch = min(batch &* 4, ReceiveRing.capacity)
+        }
+    }
+
+    @inline(__always)
+    private func tunnelFrame(
+        _ index: Int,
+        _ buffer: UnsafeMutableRawPointer,
+        _ endpoint: UInt32,
+        isIPv6: Bool
+    ) -> Frame {
+        var ancillary = linux_ancillary()
+        linux_read_ancillary(&received[index].header, &ancillary)
+        return Frame(
+            bytes: buffer,
+            length: Int(received[index].length),
+            endpoint: endpoint,
+            outerSource: SocketAddress.read(receivedNames + index &* PortEngine.nameSize, isIPv6: isIPv6),
+            outerTOS: ancillary.tos,
+            outerInterface: ancillary.interface_index
+        )
+    }
+
+    /// Takes the IPv4 header off, and what stands behind the end of the datagram.
+    @inline(__always)
+    static func stripIPv4(_ frame: inout Frame) -> Bool {
+        let bytes = UnsafeRawPointer(frame.bytes)
+        guard frame.length >= HeaderLength.ipv4 else { return false }
+        let headerLength = Int(bytes.byte(0) & 0x0F) &* 4
+        let total = Int(bytes.be16(2))
+        guard headerLength >= HeaderLength.ipv4, headerLength <= total, total <= frame.length else { return false }
+        frame.outerTOS = bytes.byte(1)
+        frame.bytes += headerLength
+        frame.length = total &- headerLength
+        return true
+    }
+}

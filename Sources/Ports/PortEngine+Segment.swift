@@ -1,0 +1,229 @@
+import CLinux
+import Rings
+import Wire
+
+// Super-frames that their egress cannot carry whole. Headers are written for each segment, the payload stays where it
+// is. Every function returns 0, or the errno of the first segment that failed; a frame that cannot be cut is EINVAL.
+
+extension PortEngine {
+    /// The plan for a frame whose Ethernet header stands behind `prefixLength` bytes.
+    @inline(__always)
+    func plan(_ slot: UnsafeMutablePointer<TransmitSlot>, prefixLength: Int) -> SegmentationPlan? {
+        let offload = slot.pointee.offload
+        return SegmentationPlan(
+            header: slot.header,
+            Int(slot.pointee.headerLength),
+            payload: slot.pointee.payload.map { UnsafeRawPointer($0) } ?? UnsafeRawPointer(slot.header),
+            slot.pointee.payloadLength,
+            prefixLength: prefixLength,
+            gsoType: offload.gsoType,
+            gsoSize: offload.gsoSize,
+            checksumStart: offload.needsChecksum ? Int(offload.checksumStart) : 0,
+            checksumOffset: Int(offload.checksumOffset),
+            scratch: planScratch
+        )
+    }
+
+    /// Where the headers of segment `index` of the present call are written; there is room for a virtio header in front.
+    @inline(__always)
+    func headers(_ index: Int) -> UnsafeMutableRawPointer {
+        segmentHeaders + index &* PortEngine.segmentStride + 32
+    }
+
+    // MARK: - Tunnels
+
+    /// Cuts a frame for a tunnel and sends it by the sockets of flow `flow`.
+    func sendSuperFrame(
+        _ port: UnsafeMutablePointer<PortIO>,
+        _ slot: UnsafeMutablePointer<TransmitSlot>,
+        _ flow: Int,
+        isIPv6: Bool,
+        isUDP: Bool
+    ) -> Int32 {
+        let prefix = isUDP ? HeaderLength.vxlan : PortEngine.lengthOfGRE(slot)
+        guard let plan = plan(slot, prefixLength: prefix) else { return EINVAL }
+        guard isUDP, port.pointee.flags & PortIO.Flags.noUDPSegments == 0 else {
+            return sendSegments(plan, from: 0, slot, port.pointee.datagramSocket(flow), flow, isIPv6: isIPv6)
+        }
+        // All datagrams of one call have one size, the last may be shorter.
+        let size = plan.headerLength &+ plan.segmentSize
+        let perCall = max(1, min(PortEngine.segmentsPerCall, PortEngine.largestDatagram / size))
+        var index = 0
+        while index < plan.count {
+            let count = min(perCall, plan.count &- index)
+            let error = sendTogether(
+                plan,
+                index,
+                count,
+                size,
+                slot,
+                port.pointee.segmentSocket(flow),
+                isIPv6: isIPv6
+            )
+            if error == EIO || error == EINVAL || error == EMSGSIZE {
+                // The kernel does not want UDP_SEGMENT here (IPsec, an old kernel), or it does not want this frame at
+                // all: one by one will tell.
+                let error = sendSegments(
+                    plan,
+                    from: index,
+                    slot,
+                    port.pointee.datagramSocket(flow),
+                    flow,
+                    isIPv6: isIPv6
+                )
+                if error == 0, count > 1 { port.pointee.flags |= PortIO.Flags.noUDPSegments }
+                return error
+            }
+            if error != 0 { return error }
+            index &+= count
+        }
+        return 0
+    }
+
+    /// Sends `count` segments as one UDP super-datagram of pieces of `size` bytes.
+    private func sendTogether(
+        _ plan: SegmentationPlan,
+        _ first: Int,
+        _ count: Int,
+        _ size: Int,
+        _ slot: UnsafeMutablePointer<TransmitSlot>,
+        _ socket: Int32,
+        isIPv6: Bool
+    ) -> Int32 {
+        var pieces = 0
+        for index in 0..<count {
+            let header = headers(index)
+            let segment = plan.writeHeader(first &+ index, into: header)
+            segmentPieces[pieces].iov_base = header
+            segmentPieces[pieces].iov_len = plan.headerLength
+            pieces &+= 1
+            guard segment.count > 0 else { continue }
+            segmentPieces[pieces].iov_base = UnsafeMutableRawPointer(mutating: segment.payload)
+            segmentPieces[pieces].iov_len = segment.count
+            pieces &+= 1
+        }
+        SocketAddress.write(
+            slot.pointee.destination,
+            port: slot.pointee.destinationPort,
+            isIPv6: isIPv6,
+            to: singleName
+        )
+        single.pointee.msg_name = singleName
+        single.pointee.msg_namelen = UInt32(isIPv6 ? SocketAddress.ipv6Length : SocketAddress.ipv4Length)
+        single.pointee.msg_iov = segmentPieces
+        single.pointee.msg_iovlen = Int(pieces)
+        var control = 0
+        if count > 1 {
+            var value = UInt16(truncatingIfNeeded: size)
+            control = linux_put_control(
+                singleControl,
+                Int32(LINUX_SOL_UDP),
+                Int32(LINUX_UDP_SEGMENT),
+                &value,
+                MemoryLayout<UInt16>.size
+            )
+        }
+        if slot.pointee.tos != 0 {
+            control &+= MessageBatch.putTOS(slot.pointee.tos, isIPv6: isIPv6, at: singleControl + control)
+        }
+        single.pointee.msg_control = control > 0 ? singleControl : nil
+        single.pointee.msg_controllen = control
+        var result = Syscall.sendmsg(socket, single)
+        // The error may belong to an earlier packet; it is reported once.
+        if result < 0, result != -EAGAIN, result != -EMSGSIZE { result = Syscall.sendmsg(socket, single) }
+        return result < 0 ? 0 &- result : 0
+    }
+
+    /// Sends segments from `first` on, each as a datagram of its own.
+    private func sendSegments(
+        _ plan: SegmentationPlan,
+        from first: Int,
+        _ slot: UnsafeMutablePointer<TransmitSlot>,
+        _ socket: Int32,
+        _ flow: Int,
+        isIPv6: Bool
+    ) -> Int32 {
+        let batch = batches[flow]
+        var index = first
+        var error: Int32 = 0
+        while index < plan.count {
+            // The first goes alone: if it does not fit or has nowhere to go, neither do the others.
+            let count = index == first ? 1 : min(MessageBatch.capacity, plan.count &- index)
+            for part in 0..<count {
+                let header = headers(part)
+                let segment = plan.writeHeader(index &+ part, into: header)
+                let message = batch.next(nil)
+                batch.addPiece(message, header, plan.headerLength)
+                batch.addPiece(message, segment.payload, segment.count)
+                batch.address(message, slot, isIPv6: isIPv6)
+            }
+            let failed = sendPart(batch, socket)
+            if error == 0 { error = failed }
+            if index == first, failed != 0 { return failed }
+            index &+= count
+        }
+        return error
+    }
+
+    @inline(__always)
+    private func sendPart(_ batch: MessageBatch, _ socket: Int32) -> Int32 {
+        batch.send(socket)
+        var error: Int32 = 0
+        for index in 0..<batch.count where error == 0 { error = batch.errors[index] }
+        batch.clear()
+        return error
+    }
+
+    /// Length of the GRE header that a frame begins with (RFC 2890): four bytes for each part that is present.
+    @inline(__always)
+    static func lengthOfGRE(_ slot: UnsafeMutablePointer<TransmitSlot>) -> Int {
+        guard slot.pointee.headerLength >= 4 else { return 4 }
+        let parts = UnsafeRawPointer(slot.header).byte(0) & 0xB0
+        return 4 &+ 4 &* parts.nonzeroBitCount
+    }
+
+    // MARK: - Devices
+
+    /// Cuts a frame for a kernel that does not take it whole (UDP super-frames before Linux 6.2).
+    func cutForTAP(_ fd: Int32, _ slot: UnsafeMutablePointer<TransmitSlot>) -> Int32 {
+        guard let plan = plan(slot, prefixLength: 0) else { return EINVAL }
+        var error: Int32 = 0
+        let header = headers(0)
+        VirtioHeader.write(.none, to: header - VirtioHeader.length)
+        for index in 0..<plan.count {
+            let segment = plan.writeHeader(index, into: header)
+            let failed = write(
+                fd,
+                header - VirtioHeader.length,
+                VirtioHeader.length &+ plan.headerLength,
+                segment.payload,
+                segment.count
+            )
+            if error == 0 { error = failed }
+        }
+        return error
+    }
+
+    /// The same for a packet socket. Uses a batch of its own, since the caller is walking through the first.
+    func cutForPackets(_ fd: Int32, _ slot: UnsafeMutablePointer<TransmitSlot>) -> Int32 {
+        guard let plan = plan(slot, prefixLength: 0) else { return EINVAL }
+        let batch = batches[1]
+        var error: Int32 = 0
+        var index = 0
+        while index < plan.count {
+            let count = min(MessageBatch.capacity, plan.count &- index)
+            for part in 0..<count {
+                let header = headers(part)
+                VirtioHeader.write(.none, to: header - VirtioHeader.length)
+                let segment = plan.writeHeader(index &+ part, into: header)
+                let message = batch.next(nil)
+                batch.addPiece(message, header - VirtioHeader.length, VirtioHeader.length &+ plan.headerLength)
+                batch.addPiece(message, segment.payload, segment.count)
+            }
+            let failed = sendPart(batch, fd)
+            if error == 0 { error = failed }
+            index &+= count
+        }
+        return error
+    }
+}

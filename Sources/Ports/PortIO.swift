@@ -1,0 +1,112 @@
+import Rings
+
+/// What an endpoint is made of. The numbers travel between processes.
+public enum PortKind: UInt32, Sendable, CaseIterable {
+    case none = 0
+    /// A TAP with a ten-byte virtio header.
+    case tap = 1
+    /// A packet socket on a device, with virtio headers.
+    case packet = 2
+    /// UDP sockets for VXLAN over IPv4 or IPv6.
+    case vxlan4 = 3
+    case vxlan6 = 4
+    /// A raw socket for GRE over IPv4 or IPv6.
+    case gre4 = 5
+    case gre6 = 6
+    /// Two rings in memory.
+    case memory = 7
+
+    /// Descriptors that an endpoint of this kind consists of, in the order in which the opening functions return them.
+    public var descriptorCount: Int {
+        switch self {
+        case .none, .memory: 0
+        case .tap, .packet, .gre4, .gre6: 1
+        case .vxlan4: 1 + 2 * PortIO.transmitSockets
+        case .vxlan6: 1 + PortIO.transmitSockets
+        }
+    }
+}
+
+/// The input and output of one endpoint: plain data, so that a worker holds all of them in one array. It does not own
+/// its descriptors; whoever received them closes them with `closeDescriptors`.
+public struct PortIO {
+    /// Outer source ports that flows are spread over (RFC 7348 §5 asks for entropy).
+    public static let transmitSockets = 8
+
+    public enum Flags {
+        /// UDP_SEGMENT does not work here: super-frames go as single datagrams. Set when the kernel says so.
+        public static let noUDPSegments: UInt32 = 1
+        /// A memory port that does what a socket would: checksums are completed and super-frames cut.
+        public static let finishesOffloads: UInt32 = 2
+        /// Of such a port: how many bytes stand in front of the Ethernet header, in the second byte.
+        static let prefixShift: UInt32 = 8
+    }
+
+    public var kind: PortKind = .none
+    public var flags: UInt32 = 0
+    /// Where frames come from, for epoll; -1 where there is nothing to wait for.
+    public var receiveDescriptor: Int32 = -1
+    /// Frames to ask for first in a burst: small where super-frames arrive, so that each is dealt with by itself.
+    @usableFromInline var receiveBatch: Int32 = Int32(PortIO.firstBatch)
+    /// Sockets to send single datagrams by, then those to send super-frames by.
+    @usableFromInline var transmit: InlineArray<16, Int32> = .init(repeating: -1)
+    @usableFromInline var memoryIn: SPSCRing?
+    @usableFromInline var memoryOut: SPSCRing?
+
+    @usableFromInline static let firstBatch = 8
+
+    /// An endpoint that nothing comes from and nothing goes to.
+    public init() {}
+
+    /// - Parameters:
+    ///   - flags: `PortIO.Flags`.
+    ///   - descriptors: as the opening function of that kind returned them.
+    /// - Returns: nil if their number is not the one that the kind has, or the kind lives in memory.
+    public init?(kind: PortKind, flags: UInt32 = 0, descriptors: UnsafeBufferPointer<Int32>) {
+        guard kind != .memory, descriptors.count == kind.descriptorCount, descriptors.allSatisfy({ $0 >= 0 }) else {
+            return nil
+        }
+        self.kind = kind
+        self.flags = flags
+        guard let first = descriptors.first else { return }
+        receiveDescriptor = first
+        let count = PortIO.transmitSockets
+        for index in 0..<count {
+            switch kind {
+            case .none, .memory: break
+            case .tap, .packet, .gre4, .gre6:
+                transmit[index] = first
+                transmit[count + index] = first
+            case .vxlan4:
+                transmit[index] = descriptors[1 + index]
+                transmit[count + index] = descriptors[1 + count + index]
+            case .vxlan6:
+                // IPv6 always has a UDP checksum, so one socket can do both.
+                transmit[index] = descriptors[1 + index]
+                transmit[count + index] = descriptors[1 + index]
+            }
+        }
+    }
+
+    init(reading: SPSCRing, writing: SPSCRing, flags: UInt32) {
+        kind = .memory
+        self.flags = flags
+        memoryIn = reading
+        memoryOut = writing
+    }
+
+    /// The socket for single datagrams of flow `flow` (0 to 7).
+    @inline(__always)
+    func datagramSocket(_ flow: Int) -> Int32 { transmit[flow & 7] }
+
+    /// The socket for super-frames of flow `flow` (0 to 7).
+    @inline(__always)
+    func segmentSocket(_ flow: Int) -> Int32 { transmit[8 &+ (flow & 7)] }
+
+    /// Closes everything that the endpoint is made of, each descriptor once.
+    public func closeDescriptors() {
+        if receiveDescriptor >= 0 { Syscall.close(receiveDescriptor) }
+        guard kind == .vxlan4 || kind == .vxlan6 else { return }
+        for index in 0..<(kind.descriptorCount - 1) { Syscall.close(transmit[index]) }
+    }
+}

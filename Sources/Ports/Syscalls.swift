@@ -1,0 +1,67 @@
+import CLinux
+
+// Every system call of this module. Results are counts or negative errnos.
+
+enum Syscall {
+    // MARK: Frames
+
+    @inline(__always)
+    static func read(_ fd: Int32, _ bytes: UnsafeMutableRawPointer, _ count: Int) -> Int32 {
+        linux_read(fd, bytes, count)
+    }
+
+    @inline(__always)
+    static func writev(_ fd: Int32, _ pieces: UnsafePointer<iovec>, _ count: Int32) -> Int32 {
+        linux_writev(fd, pieces, count)
+    }
+
+    @inline(__always)
+    static func recvmmsg(_ fd: Int32, _ messages: UnsafeMutablePointer<linux_mmsghdr>, _ count: Int) -> Int32 {
+        linux_recvmmsg(fd, messages, UInt32(truncatingIfNeeded: count))
+    }
+
+    @inline(__always)
+    static func sendmmsg(_ fd: Int32, _ messages: UnsafeMutablePointer<linux_mmsghdr>, _ count: Int) -> Int32 {
+        linux_sendmmsg(fd, messages, UInt32(truncatingIfNeeded: count))
+    }
+
+    @inline(__always)
+    static func sendmsg(_ fd: Int32, _ message: UnsafePointer<msghdr>) -> Int32 { linux_sendmsg(fd, message) }
+
+    // MARK: Opening
+
+    static func socket(_ family: Int32, _ type: Int32, _ protocolNumber: Int32) -> Int32 {
+        linux_socket(family, type, protocolNumber)
+    }
+
+    static func set(_ fd: Int32, _ level: Int, _ name: Int, _ value: Int32) -> Int32 {
+        linux_set_option(fd, Int32(level), Int32(name), value)
+    }
+
+    static func bind(_ fd: Int32, _ address: SocketAddress) -> Int32 {
+        withUnsafeBytes(of: address.bytes) { linux_bind(fd, $0.baseAddress, UInt32(address.length)) }
+    }
+
+    static func bindPacket(_ fd: Int32, _ interfaceIndex: Int32) -> Int32 { linux_bind_packet(fd, interfaceIndex) }
+
+    static func addPromiscuous(_ fd: Int32, _ interfaceIndex: Int32) -> Int32 {
+        linux_add_promiscuous(fd, interfaceIndex)
+    }
+
+    static func refuseInput(_ fd: Int32) -> Int32 { linux_refuse_input(fd) }
+
+    static func openTUN() -> Int32 { linux_open_tun() }
+
+    /// `name` is IFNAMSIZ bytes and comes back as the kernel chose it.
+    static func attachTUN(_ fd: Int32, _ name: UnsafeMutablePointer<CChar>, _ flags: Int) -> Int32 {
+        linux_tun_attach(fd, name, Int32(flags))
+    }
+
+    static func setTUNOffloads(_ fd: Int32, _ offloads: UInt32) -> Int32 { linux_tun_set_offloads(fd, offloads) }
+
+    static func setTUNHeaderSize(_ fd: Int32, _ size: Int32) -> Int32 { linux_tun_set_header_size(fd, size) }
+
+    static func setTUNLittleEndian(_ fd: Int32) -> Int32 { linux_tun_set_little_endian(fd) }
+
+    static func close(_ fd: Int32) { _ = linux_close(fd) }
+}
