@@ -91,7 +91,8 @@ private func settleOffload(_ given: Offload, _ journey: inout Journey) -> Bool {
         let ecnAllowed = isTCP ? Offload.gsoECNFlag : 0
         guard given.gsoKind != 0, given.gsoKind == SegmentationKind.of(parsed),
             given.gsoType & Offload.gsoECNFlag & ~ecnAllowed == 0, given.gsoSize > 0,
-            start == parsed.transportOffset, offset == place, parsed.endOffset == Int(journey.decision.contentLength)
+            start == parsed.transportOffset, offset == place, !parsed.has(.cutShort),
+            parsed.endOffset == Int(journey.decision.contentLength)
         else { return false }
         let payload = parsed.endOffset - parsed.payloadOffset
         guard payload <= Int(given.gsoSize) * maximumSegments else { return false }

@@ -27,6 +27,7 @@ public func encapsulate<R: Recorder>(
         if let reason { return refuse(reason, &recorder) }
         length = 8
     } else {
+        slot.pointee.tunnelHeaderLength = 0
         slot.pointee.tos = 0
         slot.pointee.flowHash = decision.flowHash
         slot.pointee.destination = IPv6Address(high: 0, low: 0)
@@ -95,6 +96,7 @@ private func pushTunnelHeader(
     } else {
         GREHeader.write(to: slot.header, key: segment.identifier)
     }
+    slot.pointee.tunnelHeaderLength = 8
     // DSCP 0 (RFC 2983: pipe), ECN as the frame has it (RFC 6040 §4.1: normal mode).
     slot.pointee.tos = ECN.encapsulate(inner: decision.tos)
     slot.pointee.flowHash = decision.flowHash

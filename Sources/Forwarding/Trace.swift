@@ -9,7 +9,7 @@ public struct Trace: Sendable {
         public var attachment: UInt32
         /// Why this copy goes nowhere, or nil.
         public var reason: DropReason?
-        /// The whole frame as handed to the endpoint, tunnel header included; empty with a reason.
+        /// The whole frame as handed to the endpoint, tunnel header included; with a reason, this and the rest are empty.
         public var bytes: [UInt8]
         public var offload: Offload
         public var destination: IPv6Address
@@ -41,21 +41,8 @@ public func explain(_ frame: Frame, snapshot: Snapshot, macs: MACTable, now: UIn
     var outcomes: [Trace.Outcome] = []
     for target in decision.targets(snapshot) {
         let raw = encapsulate(frame, decision, to: target, snapshot: snapshot, slot: slot, recorder: &recorder)
-        var bytes: [UInt8] = []
-        if raw == 0 {
-            bytes += UnsafeRawBufferPointer(start: slot.header, count: Int(slot.pointee.headerLength))
-            bytes += UnsafeRawBufferPointer(start: slot.pointee.payload, count: slot.pointee.payloadLength)
-        }
         outcomes.append(
-            Trace.Outcome(
-                attachment: target,
-                reason: DropReason(rawValue: raw),
-                bytes: bytes,
-                offload: slot.pointee.offload,
-                destination: slot.pointee.destination,
-                destinationPort: slot.pointee.destinationPort,
-                tos: slot.pointee.tos
-            )
+            raw == 0 ? Trace.Outcome(target, slot) : Trace.Outcome(target, refused: DropReason(rawValue: raw))
         )
     }
     return Trace(decision: decision, notes: recorder.notes, outcomes: outcomes)
@@ -69,5 +56,30 @@ extension Decision {
         case .forward: [attachment]
         case .flood: Array(FloodTargets(self, snapshot))
         }
+    }
+}
+
+extension Trace.Outcome {
+    /// A copy that leaves.
+    fileprivate init(_ attachment: UInt32, _ slot: UnsafeMutablePointer<TransmitSlot>) {
+        let out = slot.pointee
+        self.attachment = attachment
+        bytes = Array(UnsafeRawBufferPointer(start: slot.header, count: Int(out.headerLength)))
+        bytes += UnsafeRawBufferPointer(start: out.payload, count: out.payloadLength)
+        offload = out.offload
+        destination = out.destination
+        destinationPort = out.destinationPort
+        tos = out.tos
+    }
+
+    /// A copy that goes nowhere.
+    fileprivate init(_ attachment: UInt32, refused reason: DropReason?) {
+        self.attachment = attachment
+        self.reason = reason
+        bytes = []
+        offload = .none
+        destination = IPv6Address(high: 0, low: 0)
+        destinationPort = 0
+        tos = 0
     }
 }
