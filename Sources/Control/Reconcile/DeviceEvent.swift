@@ -42,8 +42,8 @@ public enum DeviceEvent: Sendable, Equatable {
 public enum DeviceAction: Sendable, Equatable {
     /// Take the descriptor from the datapath and close it.
     case detach
-    /// Open the device, which has this index if it is known, or make the interface again; answer with `opened`,
-    /// `openFailed` or `namespaceMissing`.
+    /// Open the device by its name, or make the interface again after removing what may be left of it; answer with
+    /// `opened`, `openFailed` or `namespaceMissing`. The index is what the kernel last said, for the log.
     case open(index: UInt32?)
     /// Send `retry` when this time is over.
     case retryAfter(milliseconds: Int)

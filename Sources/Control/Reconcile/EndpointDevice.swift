@@ -32,9 +32,12 @@ public struct EndpointDevice: Sendable, Equatable {
     /// An endpoint that is being opened for the first time.
     public init(plan: EndpointPlan) { self.plan = plan }
 
-    /// The interface whose events concern this endpoint: the device, the TAP, or the switch's end of a veth pair.
+    /// The interface whose events concern this endpoint: the device, the TAP, or the switch's end of a veth pair. Of
+    /// what the switch made, whatever `opened` said it is called.
     public var watchedName: String? {
-        if case .veth(_, _, let ownEnd) = plan.medium { ownEnd } else { plan.medium.interface }
+        if plan.medium.isMade, isAttached, let latest { return latest.name }
+        if case .veth(_, _, let ownEnd) = plan.medium { return ownEnd }
+        return plan.medium.interface
     }
 
     /// What to do about an event. Events of other interfaces ask for nothing.
@@ -109,13 +112,19 @@ public struct EndpointDevice: Sendable, Equatable {
     private mutating func seen(_ facts: LinkFacts) -> [DeviceAction] {
         guard facts.name == watchedName else {
             // A device goes by its name: ours under another name is gone. What the switch made stays its own.
-            let isOurs = isAttached && index != 0 && facts.index == index && !plan.medium.isMade
-            return isOurs ? lose(index) : []
+            guard isAttached, index != 0, facts.index == index else { return [] }
+            guard plan.medium.isMade else { return lose(index) }
+            return serving(facts)
         }
         latest = facts
         guard isAttached else { return taken(facts) }
         // Another interface of this name: news of the end of ours is on its way.
-        guard index == 0 || facts.index == index else { return [] }
+        return index == 0 || facts.index == index ? serving(facts) : []
+    }
+
+    /// News of the interface behind the descriptor.
+    private mutating func serving(_ facts: LinkFacts) -> [DeviceAction] {
+        latest = facts
         var actions: [DeviceAction] = []
         if let old = mtu, old != facts.mtu { actions.append(.mtuChanged(from: old, to: facts.mtu)) }
         index = facts.index
@@ -151,7 +160,8 @@ public struct EndpointDevice: Sendable, Equatable {
 
     private mutating func resync(_ links: [LinkFacts]) -> [DeviceAction] {
         guard let name = watchedName else { return [] }
-        guard let facts = links.first(where: { $0.name == name }) else {
+        let byIndex = links.first { isAttached && plan.medium.isMade && index != 0 && $0.index == index }
+        guard let facts = byIndex ?? links.first(where: { $0.name == name }) else {
             return gone(name, isAttached ? index : latest?.index ?? 0)
         }
         if isAttached, index != 0, facts.index != index {
