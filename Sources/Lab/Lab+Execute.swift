@@ -22,6 +22,11 @@ extension Lab {
         remountSys(namespace)
         bindConfiguration(of: namespace)
 
+        // The thread may be one of a pool, which blocks all signals.
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        pthread_sigmask(SIG_SETMASK, &mask, nil)
+        signal(SIGPIPE, SIG_DFL)
         var name = command.first ?? ""
         if name.isEmpty { name = "sh" }
         _ = withCStrings(command.isEmpty ? [name] : command) { execvp(name, $0) }

@@ -64,6 +64,13 @@ static inline int linux_spawn_in_directory(posix_spawn_file_actions_t *actions, 
     return -posix_spawn_file_actions_addchdir_np(actions, path);
 }
 
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
+
+/// posix_spawn_file_actions_addclosefrom_np(3).
+static inline int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int from) {
+    return -posix_spawn_file_actions_addclosefrom_np(actions, from);
+}
+
 /// pidfd_open(2): a handle that never comes to mean another process.
 static inline int linux_pidfd_open(pid_t pid) { return linux_result(syscall(434, pid, 0)); }
 
@@ -143,6 +150,9 @@ static inline int linux_spawn_sandboxed(const char *path, char *const argv[], ch
         return -error;
     }
     if (child == 0) {
+        sigset_t none;
+        sigemptyset(&none);  // the caller's thread may be one of a pool, which blocks all signals
+        sigprocmask(SIG_SETMASK, &none, NULL);
         struct linux_sandbox_failure failure = linux_enter_sandbox(flags, uid_map, gid_map);
         if (failure.step == 0) {
             // Changing credentials clears it, so it comes last.

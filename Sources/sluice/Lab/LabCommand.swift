@@ -37,7 +37,7 @@ struct LabUp: ParsableCommand {
             let signals = try SignalTrap()
             defer { signals.stop() }
             try lab.up(plan, signals: signals, report: LabConsole.reporter(quiet: quiet))
-            if !quiet { print(LabTable.text(topology, plan), terminator: "") }
+            if !quiet { print(LabText.standing(topology, plan, Output.style)) }
         }
     }
 }
@@ -82,10 +82,10 @@ struct LabStatusCommand: ParsableCommand {
         try LabConsole.reportingErrors {
             let lab = try Lab(file: file)
             guard let status = lab.status() else {
-                if json { print("{\"lab\":\(LabConsole.quoted(lab.name)),\"state\":\"down\"}") }
+                if json { print(try LabConsole.json(["lab": lab.name, "state": "down"])) }
                 throw LabError("\(lab.name) is not up. Bring it up with `sluice lab up \(file)`")
             }
-            print(json ? try status.json() : LabTable.text(status), terminator: "")
+            print(json ? try LabConsole.json(status) : LabText.status(status, Output.style))
             if !status.isWhole { throw ExitCode.failure }
         }
     }

@@ -25,8 +25,8 @@ struct LabExec: ParsableCommand {
             let command = try LabConsole.command(command)
             let namespace = try Lab(file: file).namespace(of: target)
             let failure = Lab.execute(command, in: namespace)
-            LabConsole.complain(failure.message)
-            throw ExitCode(LabConsole.statusOfFailedStart(failure))
+            Output.complain("sluice: \(failure)")
+            throw ExitCode(LabConsole.status(of: failure))
         }
     }
 }
@@ -80,14 +80,14 @@ struct LabRun: ParsableCommand {
         do {
             status = try Lab.run(command, environment: environment, signals: signals)
         } catch {
-            LabConsole.complain(error.message)
-            status = LabConsole.statusOfFailedStart(error)
+            Output.complain("sluice: \(error)")
+            status = LabConsole.status(of: error)
         }
         do {
             try LabConsole.takeDown(lab, report: report)
         } catch let error as LabError {
             // What the command said counts; a lab that stays behind is a failure only where it said nothing.
-            LabConsole.complain(error.message)
+            Output.complain("sluice: \(error)")
             if status == 0 { status = 1 }
         }
         return status
