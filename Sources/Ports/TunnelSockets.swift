@@ -156,7 +156,8 @@ private func setOuterHeader(_ fd: Int32, _ address: IPAddress, _ steps: OpeningS
 private func tunnelAdvice(_ code: Int32) -> String {
     switch code {
     case EADDRNOTAVAIL:
-        "No interface of this host has that address (or it is still being checked for duplicates); add it, or correct the host's vtep."
+        "No interface of this host has that address, or it is still being checked for duplicates. Add it, or correct "
+            + "the host's vtep."
     case EADDRINUSE: "Something else has it: another switch, or a vxlan device of the kernel with the same port."
     case EPERM: "It takes CAP_NET_RAW in the host's namespace."
     case EAFNOSUPPORT: "The kernel has no support for this address family."
