@@ -40,7 +40,7 @@ struct ControlThread: ~Copyable {
     }
 
     private mutating func acceptConnection() {
-        let new = accept4(listener, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+        let new = accept(listener, nil, nil)
         guard new >= 0 else {
             // Out of descriptors, most likely: do not spin on the pending connection.
             usleep(100_000)

@@ -37,8 +37,9 @@ public enum DatapathProcess {
             complain("sluice-datapath: cannot start a thread: \(String(cString: strerror(failure)))\n")
             return 1
         }
-        var control = ControlThread(listener: listener, mailbox: mailbox)
-        control.run()
+        let control = UnsafeMutablePointer<ControlThread>.allocate(capacity: 1)
+        control.initialize(to: ControlThread(listener: listener, mailbox: mailbox))
+        control.pointee.run()
     }
 
     private static func parse(_ arguments: [String]) -> (Int32, String)? {

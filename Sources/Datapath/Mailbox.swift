@@ -37,7 +37,7 @@ struct Mailbox {
         wake = linux_eventfd()
         answered = linux_eventfd()
         var ends: [Int32] = [-1, -1]
-        let made = pipe2(&ends, O_CLOEXEC | O_NONBLOCK)
+        let made = linux_pipe(&ends, O_CLOEXEC | O_NONBLOCK)
         (newsRead, newsWrite) = (ends[0], ends[1])
         guard wake >= 0, answered >= 0, made == 0 else { return nil }
     }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Lab
 import Rings
 import Tables
 
@@ -34,27 +35,23 @@ final class DatapathLink {
         let listener = try listen(at: path)
         defer { close(listener) }
         let program = executable()
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        posix_spawn_file_actions_adddup2(&actions, listener, 3)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 4)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // A session of its own: it outlives this process and its terminal.
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSID))
-        let arguments = [program, "--listen", "3", "--pid-file", pidFile]
-        // The backtracer would hold a crashed datapath's descriptors for seconds.
-        let environment = ["SWIFT_BACKTRACE=enable=no", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
-        var pid = pid_t()
-        let failure = withCStrings(arguments) { argv in
-            withCStrings(environment) { envp in posix_spawn(&pid, program, &actions, &attributes, argv, envp) }
+        let quiet = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        let journal = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        defer {
+            close(quiet)
+            close(journal)
         }
-        guard failure == 0 else { throw SystemRefusal("start the datapath", program, errno: failure) }
+        // A session of its own, so that it outlives this process and its terminal. The backtracer would hold a crashed
+        // datapath's descriptors for seconds.
+        let spawn = Spawn(
+            path: program, arguments: [program, "--listen", "3", "--pid-file", pidFile],
+            environment: ["SWIFT_BACKTRACE": "enable=no"],
+            descriptors: [(quiet, 0), (journal, 1), (journal, 2), (listener, 3)], isDetached: true, closesFrom: 4)
+        let pid: Int32
+        switch spawn.start() {
+        case .success(let started): pid = started
+        case .failure(let error): throw SystemRefusal("start the datapath", program, errno: error.code)
+        }
         let link = try connect(to: path)
         link.pid = pid
         return link
@@ -210,11 +207,4 @@ final class DatapathLink {
         kill(pid, SIGKILL)
         reap()
     }
-}
-
-/// Calls `body` with a null-terminated array of C strings.
-private func withCStrings<T>(_ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> T) -> T {
-    let copies = strings.map { strdup($0) }
-    defer { copies.forEach { free($0) } }
-    return body(copies + [nil])
 }

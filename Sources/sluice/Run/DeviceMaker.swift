@@ -81,7 +81,8 @@ final class DeviceMaker {
         let inside = try Netlink(in: ours)
         let outside = try Netlink(in: theirs)
         try outside.createVeth(
-            .init(name, mac: plan.mac, namespace: theirs), .init(ownEnd, namespace: ours), mtu: plan.mtu)
+            .init(name, mac: plan.mac, mtu: plan.mtu, namespace: theirs),
+            .init(ownEnd, mtu: plan.mtu, namespace: ours))
         guard let far = try outside.link(named: name) else { throw NetlinkError("find veth", name, errno: ENODEV) }
         do {
             guard let near = try inside.link(named: ownEnd) else {

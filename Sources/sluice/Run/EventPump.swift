@@ -9,8 +9,8 @@ final class EventPump: Sendable {
     private let epoll: Int32
 
     init() throws {
-        let epoll = epoll_create1(Int32(EPOLL_CLOEXEC.rawValue))
-        guard epoll >= 0 else { throw SystemRefusal("wait for events", "epoll", errno: errno) }
+        let epoll = linux_epoll_create()
+        guard epoll >= 0 else { throw SystemRefusal("wait for events", "epoll", errno: -epoll) }
         self.epoll = epoll
         let (events, continuation) = AsyncStream.makeStream(of: Int32.self)
         self.events = events

@@ -98,8 +98,8 @@ struct RunCommand: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             group.addTask { await main.watch() }
-            group.addTask {
-                for await number in signals.stream {
+            group.addTask { [stream = signals.stream] in
+                for await number in stream {
                     guard number == SIGHUP else { return }
                     await main.reload(config)
                 }
@@ -111,6 +111,7 @@ struct RunCommand: AsyncParsableCommand {
             await main.end()
         }
         directory.removeIfEmpty()
+        withExtendedLifetime(signals) {}
     }
 
     private func announce() {
@@ -133,7 +134,7 @@ extension Switch {
 }
 
 /// Signals as elements of a stream, in place of their default action.
-private final class SignalStream: Sendable {
+private final class SignalStream {
     let stream: AsyncStream<Int32>
     private let sources: [any DispatchSourceSignal]
 

@@ -11,12 +11,13 @@ import Tables
 final class CaptureSession {
     let memory: SharedMemory
     let ring: SPSCRing
-    let reader: Task<Void, Never>
+    let composer: CaptureComposer
+    var reader: Task<Void, Never>?
 
-    init(memory: SharedMemory, ring: SPSCRing, reader: Task<Void, Never>) {
+    init(memory: SharedMemory, ring: SPSCRing, composer: CaptureComposer) {
         self.memory = memory
         self.ring = ring
-        self.reader = reader
+        self.composer = composer
     }
 }
 
@@ -48,11 +49,13 @@ extension Switch {
             fds: [memory.fd])
         try sync()
         let (stream, continuation) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingOldest(4096))
-        var interfaces = CaptureInterfaces(snapshot: snapshot, snapLength: request.snapLength)
-        continuation.yield(interfaces.head)
-        let reader = Task { [weak self] in
-            while !Task.isCancelled {
-                guard let blocks = await self?.readCapture(slot, &interfaces) else { break }
+        let session = CaptureSession(
+            memory: memory, ring: ring,
+            composer: CaptureComposer(snapshot: snapshot, snapLength: request.snapLength))
+        captures[slot] = session
+        continuation.yield(session.composer.take())
+        session.reader = Task { [weak self] in
+            while !Task.isCancelled, let blocks = await self?.readCapture(slot) {
                 if blocks.isEmpty {
                     try? await Task.sleep(for: .milliseconds(20))
                 } else {
@@ -61,27 +64,23 @@ extension Switch {
             }
             continuation.finish()
         }
-        captures[slot] = CaptureSession(memory: memory, ring: ring, reader: reader)
         continuation.onTermination = { [weak self] _ in Task { await self?.endCapture(slot) } }
         return stream
     }
 
     /// Takes what the datapath has left in the ring, as whole pcapng blocks; nil once the session has ended.
-    private func readCapture(_ slot: UInt32, _ interfaces: inout CaptureInterfaces) -> [UInt8]? {
+    private func readCapture(_ slot: UInt32) -> [UInt8]? {
         guard let session = captures[slot] else { return nil }
-        var blocks: [UInt8] = []
-        while blocks.count < 1 << 20, let record = session.ring.peek() {
-            let header = record.loadUnaligned(as: CaptureHeader.self)
-            let frame = UnsafeRawBufferPointer(rebasing: record.dropFirst(MemoryLayout<CaptureHeader>.size))
-            interfaces.append(header, frame, to: &blocks, names: snapshot)
+        while session.composer.count < 1 << 20, let record = session.ring.peek() {
+            session.composer.append(record, snapshot: self.snapshot)
             session.ring.release()
         }
-        return blocks
+        return session.composer.take()
     }
 
     func endCapture(_ slot: UInt32) {
         guard let session = captures.removeValue(forKey: slot) else { return }
-        session.reader.cancel()
+        session.reader?.cancel()
         datapath?.send(Command(Command.Kind.captureStop, slot: slot))
         try? sync()
     }
@@ -89,40 +88,50 @@ extension Switch {
 
 /// pcapng's idea of our endpoints: an interface block each, in the order of their slots. Endpoints that come later are
 /// described when their first frame does.
-struct CaptureInterfaces: Sendable {
-    let head: [UInt8]
+final class CaptureComposer {
+    private final class Pending { var bytes: [UInt8] = [] }
+
+    private let pending: Pending
+    private var writer: PcapNGWriter
     private var numbers: [UInt32: UInt32] = [:]
-    private let snapLength: Int
+    private let snapLength: UInt32
 
     init(snapshot: Snapshot, snapLength: Int) {
-        self.snapLength = snapLength
-        var bytes: [UInt8] = []
-        PcapNG.appendSectionHeader(to: &bytes, application: "sluice")
+        let pending = Pending()
+        self.pending = pending
+        self.snapLength = UInt32(clamping: snapLength)
+        writer = PcapNGWriter(application: "sluice") { pending.bytes.append(contentsOf: $0) }
         for slot in 0..<snapshot.endpointCount where snapshot.endpoints[Int(slot)].kind != EndpointKind.none {
-            numbers[slot] = UInt32(numbers.count)
-            PcapNG.appendInterface(
-                to: &bytes, name: snapshot.text(snapshot.endpoints[Int(slot)].name), snapLength: snapLength)
+            _ = number(of: slot, snapshot)
         }
-        head = bytes
     }
 
-    mutating func append(
-        _ header: CaptureHeader, _ frame: UnsafeRawBufferPointer, to bytes: inout [UInt8], names: Snapshot?
-    ) {
-        let number: UInt32
-        if let known = numbers[header.endpoint] {
-            number = known
-        } else {
-            number = UInt32(numbers.count)
-            numbers[header.endpoint] = number
-            let name = names.flatMap {
-                header.endpoint < $0.endpointCount ? $0.text($0.endpoints[Int(header.endpoint)].name) : nil
-            }
-            PcapNG.appendInterface(to: &bytes, name: name ?? "slot \(header.endpoint)", snapLength: snapLength)
-        }
+    /// Whole blocks that were composed since the last call.
+    func take() -> [UInt8] {
+        defer { pending.bytes = [] }
+        return pending.bytes
+    }
+
+    var count: Int { pending.bytes.count }
+
+    func append(_ record: UnsafeRawBufferPointer, snapshot: Snapshot?) {
+        let headerSize = MemoryLayout<CaptureHeader>.size
+        guard record.count >= headerSize else { return }
+        let header = record.loadUnaligned(as: CaptureHeader.self)
         let reason = DropReason(rawValue: header.reason)
-        PcapNG.appendPacket(
-            to: &bytes, interface: number, time: header.time, frame: frame, length: Int(header.length),
-            outgoing: header.outgoing != 0, comment: reason.map { "dropped: \($0.name): \($0.sentence)" })
+        writer.writePacket(
+            interface: number(of: header.endpoint, snapshot), time: header.time,
+            bytes: UnsafeRawBufferPointer(rebasing: record[headerSize...]), originalLength: Int(header.length),
+            direction: header.outgoing != 0 ? .outbound : .inbound,
+            comment: reason.map { "dropped: \($0.name): \($0.sentence)" } ?? "")
+    }
+
+    private func number(of slot: UInt32, _ snapshot: Snapshot?) -> UInt32 {
+        if let known = numbers[slot] { return known }
+        var name = "slot \(slot)"
+        if let snapshot, slot < snapshot.endpointCount { name = snapshot.text(snapshot.endpoints[Int(slot)].name) }
+        let number = writer.addInterface(name: name, snapLength: snapLength)
+        numbers[slot] = number
+        return number
     }
 }

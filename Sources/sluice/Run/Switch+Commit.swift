@@ -15,7 +15,7 @@ extension Switch {
     /// devices is to blame for; the switch then goes on exactly as before.
     func commit(_ new: Topology, text: String, file: String) throws -> ApplyResult {
         let mtu = settings.underlayMTU ?? maker.underlayMTU(vteps(new)) ?? LabSettings.defaultMTU
-        let first = try compile(new, mtu, indexes: interfaceIndexes(endpoints))
+        let first = try compile(new, mtu, indexes: interfaceIndexes(served))
         let plan = Reconciler.actions(desired: first.endpoints, observed: observed())
         var undo: [() -> Void] = []
         var opened: [UInt32: OpenedEndpoint] = [:]
@@ -26,7 +26,7 @@ extension Switch {
             for step in undo.reversed() { step() }
             throw error
         }
-        var standing = endpoints.filter { slot, _ in first.endpoints.contains { $0.slot == slot } }
+        var standing = served.filter { slot, _ in first.endpoints.contains { $0.slot == slot } }
         for (slot, endpoint) in opened { standing[slot] = endpoint }
         let indexes = interfaceIndexes(standing)
         let compiled: Compiled
@@ -61,7 +61,7 @@ extension Switch {
     /// What a commit of this topology would change.
     func preview(_ new: Topology) throws -> ApplyResult {
         let mtu = settings.underlayMTU ?? maker.underlayMTU(vteps(new)) ?? LabSettings.defaultMTU
-        _ = try compile(new, mtu, indexes: interfaceIndexes(endpoints))
+        _ = try compile(new, mtu, indexes: interfaceIndexes(served))
         return ApplyResult(
             changes: Topology.difference(from: topology, to: new).map(ApplyResult.Change.init), applied: false,
             warnings: new.warnings(underlayMTU: mtu).map(ProblemView.init))
@@ -82,9 +82,9 @@ extension Switch {
     }
 
     /// Interfaces of tenants in the host's own namespace, from which no tunnel packet may come.
-    private func interfaceIndexes(_ endpoints: [UInt32: OpenedEndpoint]) -> [EndpointKey: UInt32] {
+    private func interfaceIndexes(_ served: [UInt32: OpenedEndpoint]) -> [EndpointKey: UInt32] {
         var indexes: [EndpointKey: UInt32] = [:]
-        for endpoint in endpoints.values {
+        for endpoint in served.values {
             guard case .port = endpoint.plan.key, let interface = endpoint.interface,
                 endpoint.watched?.identity == maker.host.identity
             else { continue }
@@ -94,7 +94,7 @@ extension Switch {
     }
 
     private func observed() -> [ObservedEndpoint] {
-        endpoints.map { slot, endpoint in inherited[slot] ?? ObservedEndpoint(endpoint.plan) }
+        served.map { slot, endpoint in inherited[slot] ?? ObservedEndpoint(endpoint.plan) }
     }
 
     // MARK: Steps
@@ -109,14 +109,14 @@ extension Switch {
             opened[plan.slot] = endpoint
             undo.append { [maker] in maker.remove(plan.medium, madeAsVeth: endpoint.kind == .packet) }
         case .reconfigure(let plan, let changes, let old):
-            guard let endpoint = endpoints[plan.slot] else { return }
+            guard let endpoint = served[plan.slot] else { return }
             reconfigured[plan.slot] = plan
             undo.append { [maker] in try? maker.reconfigure(endpoint, to: endpoint.plan, changes, from: .init(plan)) }
             try blaming(plan) { try maker.reconfigure(endpoint, to: plan, changes, from: old) }
         case .close(let slot, _, _, _):
             // Only where an interface changes hands: the new owner needs its name.
-            guard let endpoint = endpoints[slot] else { return }
-            close(slot)
+            guard let endpoint = served[slot] else { return }
+            closeEndpoint(slot)
             undo.append { [self] in self.reopen(endpoint.plan) }
         }
     }
@@ -138,10 +138,10 @@ extension Switch {
         datapath.send(Command(Command.Kind.snapshot, wide: view.generation), fds: [memory.fd])
         try sync()
         for (slot, endpoint) in opened {
-            if let old = endpoints[slot], old.plan.medium != endpoint.plan.medium {
+            if let old = served[slot], old.plan.medium != endpoint.plan.medium {
                 maker.remove(old.plan.medium, madeAsVeth: old.kind == .packet)
             }
-            endpoints[slot] = endpoint
+            served[slot] = endpoint
             var device = EndpointDevice(plan: endpoint.plan)
             _ = device.handle(.opened(endpoint.interface))
             devices[slot] = device
@@ -152,12 +152,12 @@ extension Switch {
     }
 
     private func finish(_ action: EndpointAction) {
-        if case .close(let slot, _, _, _) = action { close(slot) }
+        if case .close(let slot, _, _, _) = action { closeEndpoint(slot) }
     }
 
     /// Ends an endpoint: no frames, no descriptors, no device of ours.
-    func close(_ slot: UInt32) {
-        guard let endpoint = endpoints.removeValue(forKey: slot) else { return }
+    func closeEndpoint(_ slot: UInt32) {
+        guard let endpoint = served.removeValue(forKey: slot) else { return }
         datapath?.send(Command(Command.Kind.detach, slot: slot))
         devices[slot] = nil
         try? sync()
@@ -166,7 +166,7 @@ extension Switch {
 
     /// The endpoint is served as before, by a plan that says more, or something else, about it.
     private func adopt(_ plan: EndpointPlan, _ slot: UInt32) {
-        guard let endpoint = endpoints[slot] else { return }
+        guard let endpoint = served[slot] else { return }
         endpoint.plan = plan
         var device = EndpointDevice(plan: plan)
         _ = device.handle(.opened(endpoint.interface))
@@ -178,7 +178,7 @@ extension Switch {
     func reopen(_ plan: EndpointPlan) -> DeviceEvent {
         do {
             let endpoint = try maker.open(plan)
-            endpoints[plan.slot] = endpoint
+            served[plan.slot] = endpoint
             attach(plan.slot, endpoint)
             try sync()
             watchNamespaces()

@@ -58,11 +58,11 @@ extension Switch {
     /// One monitor for each namespace in which a device of ours is.
     func watchNamespaces() {
         var wanted: [NamespaceIdentity: NetworkNamespace] = [:]
-        for endpoint in endpoints.values {
+        for endpoint in served.values {
             if let place = endpoint.watched { wanted[place.identity] = place }
         }
         // A lost device of the host is awaited here.
-        if devices.keys.contains(where: { endpoints[$0] == nil }) { wanted[maker.host.identity] = maker.host }
+        if devices.keys.contains(where: { served[$0] == nil }) { wanted[maker.host.identity] = maker.host }
         for (identity, monitor) in monitors where wanted[identity] == nil {
             pump.forget(monitor.descriptor)
             monitors[identity] = nil
@@ -80,8 +80,8 @@ extension Switch {
 
     private func handle(_ event: LinkEvent, in identity: NamespaceIdentity) {
         let slots = devices.keys.filter { slot in
-            endpoints[slot]?.watched?.identity == identity
-                || endpoints[slot] == nil && identity == maker.host.identity
+            served[slot]?.watched?.identity == identity
+                || served[slot] == nil && identity == maker.host.identity
         }
         switch event {
         case .changed(let link): for slot in slots { feed(slot, .link(LinkFacts(link))) }
@@ -89,7 +89,7 @@ extension Switch {
         case .overrun:
             logger.warning("link events were lost; looking at every link again")
             guard
-                let place = endpoints.values.compactMap(\.watched).first(where: { $0.identity == identity })
+                let place = served.values.compactMap(\.watched).first(where: { $0.identity == identity })
                     ?? (identity == maker.host.identity ? maker.host : nil),
                 let links = try? Netlink(in: place).links()
             else { return }
@@ -106,12 +106,12 @@ extension Switch {
         for action in actions {
             switch action {
             case .detach:
-                lastPlans[slot] = endpoints[slot]?.plan ?? lastPlans[slot]
-                endpoints[slot] = nil
+                lastPlans[slot] = served[slot]?.plan ?? lastPlans[slot]
+                served[slot] = nil
                 datapath?.send(Command(Command.Kind.detach, slot: slot))
                 try? sync()
             case .open:
-                guard let plan = endpoints[slot]?.plan ?? lastPlans[slot] else { continue }
+                guard let plan = served[slot]?.plan ?? lastPlans[slot] else { continue }
                 feed(slot, reopen(plan))
             case .retryAfter(let milliseconds): after(milliseconds: milliseconds, .retry(slot))
             case .mtuChanged(let old, let new):

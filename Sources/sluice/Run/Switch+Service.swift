@@ -19,8 +19,8 @@ extension Switch: SwitchService {
 
     func endpoints() -> [EndpointStatus] {
         devices.keys.sorted().compactMap { slot in
-            guard let device = devices[slot], let plan = endpoints[slot]?.plan ?? lastPlans[slot] else { return nil }
-            return EndpointStatus(slot: slot, plan: plan, device: device, remark: endpoints[slot]?.remark ?? "")
+            guard let device = devices[slot], let plan = served[slot]?.plan ?? lastPlans[slot] else { return nil }
+            return EndpointStatus(slot: slot, plan: plan, device: device, remark: served[slot]?.remark ?? "")
         }
     }
 

@@ -38,7 +38,7 @@ actor Switch {
     let seed: UInt64
 
     // What stands.
-    var endpoints: [UInt32: OpenedEndpoint] = [:]
+    var served: [UInt32: OpenedEndpoint] = [:]
     var devices: [UInt32: EndpointDevice] = [:]
     /// What endpoints whose device is lost are to be made of when they can.
     var lastPlans: [UInt32: EndpointPlan] = [:]
@@ -89,9 +89,9 @@ actor Switch {
     func end() {
         datapath?.terminate()
         datapath = nil
-        for (slot, endpoint) in endpoints {
+        for (slot, endpoint) in served {
             maker.remove(endpoint.plan.medium, madeAsVeth: endpoint.kind == .packet)
-            endpoints[slot] = nil
+            served[slot] = nil
         }
         for name in ["datapath.sock", "datapath.pid", "control.pid", "applied.yaml"] { unlink(settings.path(name)) }
     }
@@ -114,7 +114,7 @@ actor Switch {
         datapathStarted = linux_monotonic()
         pump.watch(link.socket)
         if let state { link.send(Command(Command.Kind.state), fds: [state.fd]) }
-        for (slot, endpoint) in endpoints { attach(slot, endpoint) }
+        for (slot, endpoint) in served { attach(slot, endpoint) }
         if let image, let snapshot {
             link.send(Command(Command.Kind.snapshot, wide: snapshot.generation), fds: [image.fd])
         }
@@ -161,7 +161,7 @@ actor Switch {
             slot: slot, generation: snapshot.endpoints[Int(slot)].generation, key: key, medium: medium, mac: nil,
             mtu: Int(snapshot.endpoints[Int(slot)].mtu), addresses: [], gateways: [], mark: Mark())
         let (interface, watched) = maker.find(plan, kind, fds)
-        endpoints[slot] = OpenedEndpoint(
+        served[slot] = OpenedEndpoint(
             plan: plan, kind: kind, descriptors: fds, interface: interface, watched: watched)
     }
 
