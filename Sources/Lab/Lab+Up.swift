@@ -19,6 +19,12 @@ extension Lab {
         signals: SignalTrap? = nil,
         report: (String) -> Void = { _ in }
     ) throws(LabError) {
+        guard Sandbox.hasPrivileges else {
+            throw LabError(
+                "a lab that stays up needs root. Run it with sudo, or use `sluice lab run FILE -- CMD`, which needs no "
+                    + "privileges and takes the lab down after CMD"
+            )
+        }
         try directory.check(lab: name, hosts: plan.hosts.map(\.name))
         guard let lock = try LabLock.take(path, create: true) else { return }
         defer { withExtendedLifetime(lock) {} }

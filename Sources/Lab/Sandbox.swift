@@ -12,8 +12,11 @@ public enum Sandbox {
     /// who may not touch the machine's /run.
     public static var isNeeded: Bool {
         if ProcessInfo.processInfo.environment[environmentKey] != nil { return false }
-        return !(isInitialUserNamespace && has(systemAdministration) && has(networkAdministration))
+        return !(isInitialUserNamespace && hasPrivileges)
     }
+
+    /// Whether namespaces and devices can be made here at all.
+    static var hasPrivileges: Bool { has(systemAdministration) && has(networkAdministration) }
 
     /// Runs this program again, with the same arguments, inside a sandbox; answers its exit status. Signals that are
     /// sent to us are passed on; when we are killed, it dies.

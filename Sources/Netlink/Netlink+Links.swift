@@ -163,7 +163,7 @@ extension Netlink {
                 operation,
                 "\"\(name)\"",
                 errno: EINVAL,
-                detail: "a device's name is 1 to 15 bytes without spaces, slashes and colons"
+                advice: "A device's name is 1 to 15 bytes without spaces, slashes and colons"
             )
         }
     }

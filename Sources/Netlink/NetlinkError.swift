@@ -11,21 +11,31 @@ public struct NetlinkError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kernel's own sentence (NETLINK_EXT_ACK), when it gave one.
     public var detail: String?
 
-    public init(_ operation: String, _ object: String, errno: Int32, detail: String? = nil) {
+    /// What to do about it, where the errno alone does not say.
+    public var advice: String?
+
+    public init(
+        _ operation: String,
+        _ object: String,
+        errno: Int32,
+        detail: String? = nil,
+        advice: String? = nil
+    ) {
         self.operation = operation
         self.object = object
         self.errno = errno
         self.detail = detail
+        self.advice = advice
     }
 
     public var description: String {
         var text = "cannot \(operation)\(object.isEmpty ? "" : " ")\(object): \(String(cString: strerror(errno)))"
         if let detail { text += " (the kernel says: \(detail))" }
-        if let advice { text += ". \(advice)" }
+        if let advice = advice ?? usualAdvice { text += ". \(advice)" }
         return text
     }
 
-    private var advice: String? {
+    private var usualAdvice: String? {
         switch errno {
         case EPERM:
             "Run as root, or inside `unshare -Urn`"

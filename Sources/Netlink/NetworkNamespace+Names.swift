@@ -15,7 +15,7 @@ extension NetworkNamespace {
                 "open",
                 "network namespace \"\(name)\"",
                 errno: EINVAL,
-                detail: "a name is 1 to 255 bytes without a slash"
+                advice: "A name is 1 to 255 bytes without a slash"
             )
         }
         return "\(directory)/\(name)"
@@ -26,7 +26,7 @@ extension NetworkNamespace {
     public static func create(_ name: String) throws(NetlinkError) -> NetworkNamespace {
         let path = try path(of: name)
         guard !name.hasPrefix("/") else {
-            throw NetlinkError("create network namespace", name, errno: EINVAL, detail: "give a name, not a path")
+            throw NetlinkError("create network namespace", name, errno: EINVAL, advice: "Give a name, not a path")
         }
         try prepareDirectory()
         let file = Glibc.open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0)
@@ -79,7 +79,7 @@ extension NetworkNamespace {
     /// Makes /run/netns a shared mount point, once; whoever comes second finds it so.
     private static func prepareDirectory() throws(NetlinkError) {
         guard mkdir(directory, 0o755) == 0 || errno == EEXIST else {
-            throw NetlinkError("create", directory, errno: errno, detail: errno == EACCES ? mountAdvice : nil)
+            throw NetlinkError("create", directory, errno: errno, advice: errno == EACCES ? mountAdvice : nil)
         }
         // Two at once would stack one mount upon the other and hide what was bound in between.
         let lock = try open(directory, for: directory)
@@ -92,11 +92,11 @@ extension NetworkNamespace {
             if result == 0 { result = linux_mount("", directory, "none", sharing, nil) }
         }
         guard result == 0 else {
-            throw NetlinkError("mount", directory, errno: -result, detail: result == -EPERM ? mountAdvice : nil)
+            throw NetlinkError("mount", directory, errno: -result, advice: result == -EPERM ? mountAdvice : nil)
         }
     }
 
     private static var mountAdvice: String {
-        "in a user namespace named namespaces need a private /run: `unshare -Urnm`, then mount a tmpfs on /run"
+        "Run as root; in a user namespace, with a /run of your own: `unshare -Urnm`, then mount a tmpfs on /run"
     }
 }

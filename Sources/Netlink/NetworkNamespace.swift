@@ -55,7 +55,7 @@ public final class NetworkNamespace: Sendable {
         let descriptor = try Self.open(try Self.path(of: name), for: "network namespace \(name)")
         guard linux_namespace_type(descriptor) == Int32(LINUX_CLONE_NEWNET) else {
             close(descriptor)
-            throw NetlinkError("open", "network namespace \(name)", errno: EINVAL, detail: "that file is none")
+            throw NetlinkError("open", "network namespace \(name)", errno: EINVAL, advice: "That file is none")
         }
         self.init(descriptor: descriptor, name: name)
     }

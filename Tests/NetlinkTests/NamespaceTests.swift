@@ -54,9 +54,10 @@ import Testing
     @Test func ipNetnsSeesThem() throws {
         try withPrivateRun {
             try NetworkNamespace.create("seen")
-            // As `ip netns` leaves it: the directory is a shared mount of its own, the name a mount in it.
+            // As `ip netns` leaves it: the directory is a shared mount of its own, the name a mount in it. Of several
+            // mounts on one path the last is on top.
             let mounts = try lines(of: "/proc/thread-self/mountinfo").map { $0.split(separator: " ") }
-            let directory = try #require(mounts.first { $0[4] == "/run/netns" })
+            let directory = try #require(mounts.last { $0[4] == "/run/netns" })
             #expect(directory.contains { $0.hasPrefix("shared:") })
             #expect(mounts.contains { $0[4] == "/run/netns/seen" && $0.contains("nsfs") })
             try NetworkNamespace.delete("seen")
