@@ -57,9 +57,12 @@ func withPair(mtu: Int = 1500, _ body: (_ left: Namespace, _ right: Namespace) t
         try sh(
             """
             echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6 &&
-            ip link add left mtu \(mtu) type veth peer name right mtu \(mtu) netns \(right.path) &&
+            ip link add left mtu \(mtu) address 02:00:00:00:0a:01 type veth \
+                peer name right mtu \(mtu) address 02:00:00:00:0a:02 netns \(right.path) &&
             ip link set left up && ip addr add 192.0.2.1/24 dev left &&
-            echo 0 > /proc/sys/net/ipv6/conf/left/disable_ipv6 && ip addr add 2001:db8::1/64 dev left nodad
+            echo 0 > /proc/sys/net/ipv6/conf/left/disable_ipv6 && ip addr add 2001:db8::1/64 dev left nodad &&
+            ip neigh add 192.0.2.2 lladdr 02:00:00:00:0a:02 dev left &&
+            ip neigh add 2001:db8::2 lladdr 02:00:00:00:0a:02 dev left
             """
         )
         right.enter()
@@ -67,12 +70,21 @@ func withPair(mtu: Int = 1500, _ body: (_ left: Namespace, _ right: Namespace) t
             """
             echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6 &&
             ip link set right up && ip addr add 192.0.2.2/24 dev right &&
-            echo 0 > /proc/sys/net/ipv6/conf/right/disable_ipv6 && ip addr add 2001:db8::2/64 dev right nodad
+            echo 0 > /proc/sys/net/ipv6/conf/right/disable_ipv6 && ip addr add 2001:db8::2/64 dev right nodad &&
+            ip neigh add 192.0.2.1 lladdr 02:00:00:00:0a:01 dev right &&
+            ip neigh add 2001:db8::1 lladdr 02:00:00:00:0a:01 dev right
             """
         )
+        try waitForCarrier("right")
         left.enter()
+        try waitForCarrier("left")
         try body(left, right)
     }
+}
+
+/// The kernel turns a device's queue on a moment after its cable is in; what is sent before is lost.
+func waitForCarrier(_ device: String) throws {
+    try sh("for i in $(seq 100); do ip -br link show dev \(device) | grep -q ' UP ' && break; sleep 0.01; done")
 }
 
 /// The index of a device in the thread's namespace.
