@@ -5,6 +5,8 @@ public struct Network: Sendable, Equatable {
     public static let defaultAgeing = 300
     /// Seconds that an address may stay learned without being seen.
     public static let ageingRange = 10...36_000
+    /// How many addresses a limit may allow.
+    public static let macLimitRange = 1...1_048_576
     /// The smallest MTU that IPv4 works with (RFC 791) up to the largest that a length field holds.
     public static let mtuRange = 68...65_535
     /// IPv6 needs this much of every link (RFC 8200 §5).

@@ -76,6 +76,14 @@ public enum Membership: Sendable, Equatable {
         }
     }
 
+    /// All of them.
+    public var networks: [String] {
+        switch self {
+        case .access(let network): [network]
+        case .trunk(let untagged, let tagged): (untagged.map { [$0] } ?? []) + tagged.map(\.network)
+        }
+    }
+
     /// The networks behind tags; none on an access port.
     public var tagged: [TaggedNetwork] {
         switch self {

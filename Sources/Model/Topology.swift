@@ -71,18 +71,28 @@ public enum Underlay: Sendable, Equatable {
     case device(String)
 }
 
+extension Underlay: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .socket: "socket"
+        case .tap(let tap, let bridge): "tap \(tap) on bridge \(bridge)"
+        case .device(let device): "device \(device)"
+        }
+    }
+}
+
 /// How the hosts are joined when the file is brought up as a lab.
 public struct LabSettings: Sendable, Equatable {
     public static let defaultMTU = 1500
 
-    /// The subnet that the hosts' VTEPs share; nil leaves the hosts apart.
-    public var underlay: IPPrefix?
+    /// The subnets in which the hosts' VTEPs lie; none leaves the hosts apart. The file gives one or a list.
+    public var underlays: [IPPrefix]
     /// The MTU of the underlay, in bytes.
     public var mtu: Int
     public var mark: Mark
 
-    public init(underlay: IPPrefix? = nil, mtu: Int = LabSettings.defaultMTU, mark: Mark = Mark()) {
-        self.underlay = underlay
+    public init(underlays: [IPPrefix] = [], mtu: Int = LabSettings.defaultMTU, mark: Mark = Mark()) {
+        self.underlays = underlays
         self.mtu = mtu
         self.mark = mark
     }

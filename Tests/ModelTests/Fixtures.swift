@@ -1,0 +1,76 @@
+import Model
+import Testing
+
+/// A sound file. Rows of the tests replace one of its lines, so their line numbers are these.
+let sound = """
+    sluice: 1
+    lab: {underlay: 192.0.2.0/24}
+    hosts:
+      h1: {vtep: 192.0.2.1, physical: {physnet1: eth1}}
+      h2: {vtep: 192.0.2.2}
+    tenants:
+      red:
+        networks:
+          app: {segment: {type: vxlan, id: 5001}, subnets: [10.0.0.0/24, "fd00::/64"]}
+          lan: {segment: {type: vlan, physical: physnet1, id: 100}}
+        ports:
+          web: {host: h1, network: app, address: 10.0.0.11/24, attach: {netns: red-web}}
+          fw: {host: h1, trunk: {untagged: app, 10: lan}, mac: "02:00:00:00:00:12", attach: {tap: fw0}}
+      blue:
+        networks:
+          app: {segment: {type: vxlan, id: 5002}, subnets: [10.0.0.0/24]}
+          own: {segment: {type: local}, subnets: [10.0.5.0/24]}
+        ports:
+          web: {host: h2, network: app, address: 10.0.0.11/24, attach: {netns: blue-web}}
+    """
+
+/// The sound file with one line (from 1) replaced by others.
+func sound(line: Int, _ text: String) -> String {
+    var lines = sound.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let indentation = lines[line - 1].prefix { $0 == " " }
+    lines[line - 1] = text.split(separator: "\n", omittingEmptySubsequences: false)
+        .map { indentation + $0 }.joined(separator: "\n")
+    return lines.joined(separator: "\n")
+}
+
+func problems(_ text: String) -> [Problem] {
+    do throws(TopologyError) {
+        _ = try Topology.load(text: text, file: "test.yaml")
+        return []
+    } catch {
+        return error.problems
+    }
+}
+
+func load(_ text: String) throws -> Topology { try Topology.load(text: text, file: "test.yaml") }
+
+/// A line of the sound file, what stands there instead, and what must be said about it.
+struct Row: Sendable, CustomTestStringConvertible {
+    var line: Int
+    var text: String
+    /// Line, path and a part of the sentence of every problem, in order.
+    var expected: [(line: Int, path: String, part: String)]
+
+    init(_ line: Int, _ text: String, _ path: String, _ part: String) {
+        self.init(line, text, (line, path, part))
+    }
+
+    init(_ line: Int, _ text: String, _ expected: (line: Int, path: String, part: String)...) {
+        self.line = line
+        self.text = text
+        self.expected = expected
+    }
+
+    var testDescription: String { "line \(line): \(text)" }
+
+    func check() {
+        let found = problems(sound(line: line, text))
+        #expect(found.count == expected.count, "\(text)\n\(found.map(\.description).joined(separator: "\n"))")
+        for (problem, expected) in zip(found, expected) {
+            #expect(problem.line == expected.line, "\(problem)")
+            #expect(problem.path == expected.path, "\(problem)")
+            #expect(problem.message.contains(expected.part), "\(problem)")
+            #expect(problem.column > 0)
+        }
+    }
+}
