@@ -134,8 +134,10 @@ extension Switch {
         let memory = try SharedMemory.sealed("sluice-snapshot", compiled.image)
         let view = try Snapshot(validating: UnsafeRawBufferPointer(start: memory.base, count: memory.count))
         guard let datapath else { throw SystemRefusal("reach the datapath", settings.host, errno: EPIPE) }
-        for (slot, endpoint) in opened { attach(slot, endpoint) }
+        // The snapshot first: what arrives at a new endpoint meanwhile waits in its device and is not lost.
         datapath.send(Command(Command.Kind.snapshot, wide: view.generation), fds: [memory.fd])
+        try sync()
+        for (slot, endpoint) in opened { attach(slot, endpoint) }
         try sync()
         for (slot, endpoint) in opened {
             if let old = served[slot], old.plan.medium != endpoint.plan.medium {
