@@ -131,7 +131,6 @@ public enum GRESocket {
 /// Has the socket tell each packet's type of service and the interface that it came in by.
 private func askForOuterHeader(_ fd: Int32, _ address: IPAddress, _ steps: OpeningSteps) throws(PortError) {
     if address.isIPv6 {
-        try steps.set(fd, LINUX_SOL_IPV6, LINUX_IPV6_V6ONLY, 1, "keep IPv4 out of the")
         try steps.set(fd, LINUX_SOL_IPV6, LINUX_IPV6_RECVPKTINFO, 1, "ask for interfaces on the")
         try steps.set(fd, LINUX_SOL_IPV6, LINUX_IPV6_RECVTCLASS, 1, "ask for traffic classes on the")
     } else {
@@ -144,7 +143,6 @@ private func askForOuterHeader(_ fd: Int32, _ address: IPAddress, _ steps: Openi
 private func setOuterHeader(_ fd: Int32, _ address: IPAddress, _ steps: OpeningSteps) throws(PortError) {
     let discover = Int32(LINUX_PMTUDISC_DO)
     if address.isIPv6 {
-        try steps.set(fd, LINUX_SOL_IPV6, LINUX_IPV6_V6ONLY, 1, "keep IPv4 out of the")
         try steps.set(fd, LINUX_SOL_IPV6, LINUX_IPV6_MTU_DISCOVER, discover, "forbid fragments on the")
         try steps.set(fd, LINUX_SOL_IPV6, LINUX_IPV6_UNICAST_HOPS, 64, "set the hop limit of the")
     } else {

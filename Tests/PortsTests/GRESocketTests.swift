@@ -1,0 +1,144 @@
+import CLinux
+import Glibc
+import Testing
+import Wire
+
+@testable import Ports
+@testable import Rings
+
+@Suite struct GRESocketTests {
+    private func link(
+        _ bench: Bench,
+        _ left: Namespace,
+        _ right: Namespace,
+        isIPv6: Bool
+    ) throws -> VXLANSocketTests.Link {
+        let kind: PortKind = isIPv6 ? .gre6 : .gre4
+        left.enter()
+        let here = try bench.add(kind, [try GRESocket.open(address: IPAddress(isIPv6 ? "2001:db8::1" : "192.0.2.1")!)])
+        right.enter()
+        let there = try bench.add(kind, [try GRESocket.open(address: IPAddress(isIPv6 ? "2001:db8::2" : "192.0.2.2")!)])
+        return VXLANSocketTests.Link(
+            left: here,
+            right: there,
+            source: isIPv6 ? .left6 : .left,
+            destination: isIPv6 ? .right6 : .right,
+            overhead: 0
+        )
+    }
+
+    private func packet(_ frame: [UInt8], _ link: VXLANSocketTests.Link, _ offload: Offload = .none) -> Outgoing {
+        Outgoing(
+            header: TestFrame.gre,
+            payload: frame,
+            offload: offload,
+            tos: 0xB9,
+            destination: link.destination,
+            port: 0
+        )
+    }
+
+    @Test(arguments: [false, true])
+    func packetsArriveWithoutTheirOuterHeader(isIPv6: Bool) throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let link = try link(bench, left, right, isIPv6: isIPv6)
+            let wire = try bench.add(.packet, [try PacketSocket.open(interfaceIndex: try index(of: "right"))])
+            let frames = (0..<100).map { TestFrame.udp(TestFrame.pattern($0 * 10)) }
+            let result = bench.send(link.left, frames.map { packet($0, link) })
+            #expect(result.frames == 100 && result.failures == 0)
+            let arrived = bench.receive(link.right, count: 100)
+            #expect(arrived.map(\.bytes) == frames.map { TestFrame.gre + $0 })
+            #expect(arrived.allSatisfy { $0.source == link.source && $0.tos == 0xB9 })
+            let number = UInt32(try index(of: "right"))
+            #expect(arrived.allSatisfy { $0.interface == number })
+            let seen = bench.receive(wire, count: 100) { $0.bytes.count > 60 && $0.bytes[isIPv6 ? 20 : 23] == 47 }
+            #expect(seen.count == 100)
+            if isIPv6 {
+                #expect(seen.allSatisfy { $0.bytes[21] == 64 })
+            } else {
+                #expect(seen.allSatisfy { $0.bytes[20] == 0x40 && $0.bytes[21] == 0 && $0.bytes[22] == 64 })
+            }
+        }
+    }
+
+    /// What stands behind the end of the outer datagram never reaches a tenant.
+    @Test func trailingBytesAreCutOff() throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let link = try link(bench, left, right, isIPv6: false)
+            left.enter()
+            let wire = try bench.add(.packet, [try PacketSocket.open(interfaceIndex: try index(of: "left"))])
+            let inner = TestFrame.gre + TestFrame.udp([1, 2, 3])
+            var packet = TestFrame.ethernet([2, 0, 0, 0, 0x0A, 2])
+            packet += TestFrame.ipv4((0xC000_0201, 0xC000_0202), IPProtocol.gre, inner.count) + inner
+            bench.send(wire, [Outgoing(payload: packet + [0xAA, 0xBB, 0xCC]), Outgoing(payload: packet)])
+            #expect(bench.receive(link.right, count: 2).map(\.bytes) == [inner, inner])
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func superFramesAreCut(isIPv6: Bool) throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let link = try link(bench, left, right, isIPv6: isIPv6)
+            for (length, size) in [(60_000, 1_378), (20_000, 200), (100, 1_378)] {
+                let payload = TestFrame.pattern(length)
+                let result = bench.send(
+                    link.left,
+                    [packet(TestFrame.tcp(payload, partial: true), link, TestFrame.superTCP(UInt16(size), 8))]
+                )
+                #expect(result.frames == 1 && result.superFrames == 1 && result.failures == 0, "\(result)")
+                let arrived = bench.receive(link.right, count: (length + size - 1) / size)
+                #expect(arrived.allSatisfy { Array($0.bytes[..<8]) == TestFrame.gre && $0.tos == 0xB9 })
+                #expect(arrived.allSatisfy { VXLANSocketTests.transportChecksumIsRight(Array($0.bytes[8...])) })
+                #expect(arrived.flatMap { $0.bytes[62...] } == payload)
+            }
+            let partial = packet(TestFrame.udp([1, 2, 3], partial: true), link, TestFrame.partialUDP(8))
+            #expect(bench.send(link.left, [partial]).frames == 1)
+            #expect(bench.receive(link.right, count: 1).map(\.bytes) == [TestFrame.gre + TestFrame.udp([1, 2, 3])])
+        }
+    }
+
+    @Test func everyFailureHasItsKind() throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let link = try link(bench, left, right, isIPv6: false)
+            var nowhere = link
+            nowhere.destination = IPv6Address(mapping: IPv4Address("198.51.100.1")!)
+            var family = link
+            family.destination = .right6
+            let frame = TestFrame.udp(TestFrame.pattern(100))
+            let result = bench.send(
+                link.left,
+                [
+                    packet(frame, link), packet(frame, nowhere), packet(frame, link), packet(frame, family),
+                    packet(TestFrame.udp(TestFrame.pattern(1_500)), link), packet(frame, link),
+                    packet(TestFrame.tcp(TestFrame.pattern(3_000), partial: true), link, TestFrame.superTCP(1_460, 8)),
+                ]
+            )
+            #expect(result.frames == 3 && result.unreachable == 1 && result.refused == 1 && result.tooBig == 2)
+            #expect(bench.receive(link.right, count: 3).count == 3)
+            let foreign = #expect(throws: PortError.self) { try GRESocket.open(address: IPAddress("192.0.2.77")!) }
+            #expect(foreign?.code == EADDRNOTAVAIL)
+        }
+    }
+
+    @Test func stripsOnlyWhatIsAHeader() {
+        func strip(_ bytes: [UInt8]) -> [UInt8]? {
+            var bytes = bytes
+            return bytes.withUnsafeMutableBytes { raw in
+                var frame = Frame(bytes: raw.baseAddress!, length: raw.count, endpoint: 0)
+                guard PortEngine.stripIPv4(&frame) else { return nil }
+                return Array(UnsafeRawBufferPointer(start: frame.bytes, count: frame.length))
+            }
+        }
+        let good = TestFrame.ipv4((1, 2), 47, 5) + [1, 2, 3, 4, 5]
+        #expect(strip(good) == [1, 2, 3, 4, 5])
+        for count in 1..<good.count { #expect(strip(Array(good[..<count])) == nil) }
+        for first in UInt8(0x40)...0x4F where first != 0x45 {
+            let shown = strip([first] + good[1...])
+            #expect(first == 0x46 ? shown == [5] : shown == nil)
+        }
+    }
+}
