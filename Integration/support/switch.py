@@ -4,9 +4,8 @@ import json
 import os
 import signal
 import subprocess
-import time
 
-from .shell import DATAPATH, PATIENCE, SLUICE, Finished, run, start, wait_until
+from .shell import SLUICE, run, start, wait_until
 
 
 class Questions:
@@ -33,9 +32,14 @@ class Questions:
     def state(self, name):
         return {**self.uplinks(), **self.ports()}[name]["state"]
 
-    def drops(self, **where):
-        """Counts of dropped frames by reason; `port=` or `network=` narrows it down."""
-        return _sum(self.show("drops"), where)
+    def drops(self, port=None, network=None):
+        """Counts of dropped frames by reason, at one port (or uplink), in one network, or at all ports together."""
+        view = self.show("drops")
+        counts = {}
+        for row in view["networks"] if network else view["endpoints"]:
+            if row["name"] == (network or port or row["name"]):
+                counts[row["reason"]] = counts.get(row["reason"], 0) + row["count"]
+        return counts
 
     def dropped(self, **where):
         """`with switch.dropped() as count:` afterwards `count["reason"]` is how many were dropped for it inside."""
@@ -73,19 +77,6 @@ class Questions:
         """Resident memory in bytes."""
         with open(f"/proc/{self.pid(which)}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _sum(view, where):
-    counts = {}
-    for row in view:
-        kind = "network" if "network" in row and row.get("network") else "port"
-        if where and not any(row.get(key) == value for key, value in where.items()):
-            continue
-        if not where and kind == "network":
-            continue
-        for drop in row.get("reasons", []):
-            counts[drop["reason"]] = counts.get(drop["reason"], 0) + drop["count"]
-    return counts
 
 
 class _Difference:
@@ -184,6 +175,3 @@ class Hosted(Questions):
 
     def __init__(self, directory):
         self.directory = directory
-
-
-__all__ = ["DATAPATH", "Finished", "Hosted", "PATIENCE", "Questions", "Switch", "time"]
