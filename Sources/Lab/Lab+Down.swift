@@ -66,18 +66,19 @@ extension Lab {
         let (control, datapath) = record.processes
         let marked = Processes.withEnvironment("\(LabRecord.environmentKey)=\(record.id)")
         for process in control { process.send(SIGTERM) }
-        let gone = Processes.wait(for: control.union(datapath).union(marked), seconds: 5)
-        // The control process first: it would start a datapath again that died.
-        var left: Set<ProcessIdentity> = []
-        for group in [gone.intersection(control), gone.subtracting(control)] {
-            for process in group { process.send(SIGKILL) }
-            left.formUnion(Processes.wait(for: group, seconds: 2))
-        }
+        // In this order: a control process would start a datapath again that died before it.
+        var left = kill(Processes.wait(for: control, seconds: 5))
+        left.formUnion(kill(Processes.wait(for: datapath.union(marked).subtracting(control), seconds: 1)))
         // Started in between by a control process that was on its way out.
         let late = Processes.withEnvironment("\(LabRecord.environmentKey)=\(record.id)").subtracting(left)
-        for process in late { process.send(SIGKILL) }
-        left.formUnion(Processes.wait(for: late, seconds: 2))
+        left.formUnion(kill(late))
         removal.trouble += left.map { "process \($0.pid) (\($0.name)) does not end" }.sorted()
+    }
+
+    /// Kills and answers who survives that.
+    private func kill(_ processes: Set<ProcessIdentity>) -> Set<ProcessIdentity> {
+        for process in processes { process.send(SIGKILL) }
+        return Processes.wait(for: processes, seconds: 2)
     }
 
     /// What runs inside the lab's namespaces was started there by somebody, and would keep their devices alive.

@@ -26,6 +26,7 @@ extension Lab {
             )
         }
         try directory.check(lab: name, hosts: plan.hosts.map(\.name))
+        try directory.make()
         guard let lock = try LabLock.take(path, create: true) else { return }
         defer { withExtendedLifetime(lock) {} }
         try clearLeftovers(report)

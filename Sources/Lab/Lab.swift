@@ -9,10 +9,10 @@ public struct Lab: Sendable {
     public let directory: RunDirectory
 
     /// The lab of that file, whether it stands or not. The file need not exist any more.
-    public init(file: String, directory: RunDirectory? = nil) throws(LabError) {
+    public init(file: String, directory: RunDirectory = .standard()) {
         self.file = Files.absolute(file)
         name = LabNames.lab(ofFile: file)
-        if let directory { self.directory = directory } else { self.directory = try .standard() }
+        self.directory = directory
     }
 
     /// What was made of it; nil when it is not up.

@@ -17,26 +17,30 @@ public struct RunDirectory: Sendable, Hashable {
     public init(base: String) { self.base = base }
 
     /// `$SLUICE_RUN_DIR`, else /run/sluice where we may write, else `$XDG_RUNTIME_DIR/sluice`, else /tmp/sluice-UID.
+    /// Makes nothing.
     public static func standard(
         environment: [String: String] = ProcessInfo.processInfo.environment
-    ) throws(LabError) -> RunDirectory {
+    ) -> RunDirectory {
         if let given = environment["SLUICE_RUN_DIR"], !given.isEmpty {
-            let path = given.hasPrefix("/") ? given : Files.absolute(given)
-            try Files.makeDirectory(path)
-            return RunDirectory(base: Files.absolute(path))
+            return RunDirectory(base: Files.absolute(given))
         }
-        if isUsable("/run/sluice", mode: 0o755) { return RunDirectory(base: "/run/sluice") }
-        if let runtime = environment["XDG_RUNTIME_DIR"], runtime.hasPrefix("/"),
-            isUsable("\(runtime)/sluice", mode: 0o700)
-        {
+        if isUsable("/run/sluice") { return RunDirectory(base: "/run/sluice") }
+        if let runtime = environment["XDG_RUNTIME_DIR"], runtime.hasPrefix("/"), isUsable("\(runtime)/sluice") {
             return RunDirectory(base: "\(runtime)/sluice")
         }
-        // Everyone may write to /tmp: somebody else's directory of that name could hold anything.
-        let last = "/tmp/sluice-\(getuid())"
-        guard isUsable(last, mode: 0o700), isOurs(last) else {
-            throw LabError("cannot use \(last): it belongs to someone else. Set SLUICE_RUN_DIR to a directory of yours")
+        return RunDirectory(base: lastResort)
+    }
+
+    private static var lastResort: String { "/tmp/sluice-\(getuid())" }
+
+    /// Makes the base. Everyone may write to /tmp, so somebody else's directory of our name is refused there.
+    func make() throws(LabError) {
+        try Files.makeDirectory(base, mode: base == "/run/sluice" ? 0o755 : 0o700)
+        var status = stat()
+        guard base == Self.lastResort else { return }
+        guard lstat(base, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == getuid() else {
+            throw LabError("cannot use \(base): it belongs to someone else. Set SLUICE_RUN_DIR to a directory of yours")
         }
-        return RunDirectory(base: last)
     }
 
     /// A lab's directory.
@@ -65,14 +69,11 @@ public struct RunDirectory: Sendable, Hashable {
         }
     }
 
-    private static func isUsable(_ path: String, mode: mode_t) -> Bool {
-        guard mkdir(path, mode) == 0 || errno == EEXIST else { return false }
-        return access(path, W_OK | X_OK) == 0
-    }
-
-    private static func isOurs(_ path: String) -> Bool {
-        var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == getuid()
+    /// Whether we may write there, or make it.
+    private static func isUsable(_ path: String) -> Bool {
+        if access(path, W_OK | X_OK) == 0 { return true }
+        guard errno == ENOENT, let slash = path.lastIndex(of: "/") else { return false }
+        return access(String(path[..<slash]), W_OK | X_OK) == 0
     }
 }
 

@@ -7,6 +7,8 @@ import Netlink
 /// process namespace, so that nothing outlives it however it ends.
 public enum Sandbox {
     private static let environmentKey = "SLUICE_SANDBOX"
+    private static let entering = "entering"
+    private static let inside = "inside"
 
     /// Whether a lab needs one: without the rights of the machine's root, or with those of a user namespace's root,
     /// who may not touch the machine's /run.
@@ -24,7 +26,7 @@ public enum Sandbox {
         let signals = try SignalTrap()
         defer { signals.stop() }
         var environment = ProcessInfo.processInfo.environment
-        environment[environmentKey] = "1"
+        environment[environmentKey] = entering
         var flags = LINUX_CLONE_NEWNS | LINUX_CLONE_NEWPID
         if !has(systemAdministration) { flags |= LINUX_CLONE_NEWUSER }
         if !has(systemAdministration) || !ownsNetworkNamespace { flags |= LINUX_CLONE_NEWNET }
@@ -37,11 +39,46 @@ public enum Sandbox {
         return Lab.wait(for: pid, signals: signals, killsAfter: nil)
     }
 
-    /// In the sandbox, before anything else: its fresh network namespace has a loopback that is down.
-    public static func prepare() {
-        guard ProcessInfo.processInfo.environment[environmentKey] != nil else { return }
+    /// What the program does first when `run` started it, and has no effect otherwise: gives the sandbox a /run of its
+    /// own and turns on its loopback.
+    public static func prepare() throws(LabError) {
+        guard ProcessInfo.processInfo.environment[environmentKey] == entering else { return }
+        setenv(environmentKey, inside, 1)
+        try replaceRun()
         // Without a loopback commands that need one say so themselves.
         try? Netlink().setUp(1)
+    }
+
+    /// A new /run with everything that was in the old one except its named namespaces and labs, which are not ours.
+    private static func replaceRun() throws(LabError) {
+        let old = open("/run", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard old >= 0 else { throw LabError("cannot open", "/run", errno) }
+        defer { close(old) }
+        let entries = Files.list("/run")
+        let result = linux_mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
+        guard result == 0 else { throw LabError("cannot mount a file system of our own on", "/run", -result) }
+        for name in ["netns", "sluice"] { try Files.makeDirectory("/run/\(name)") }
+        for name in entries where name != "netns" && name != "sluice" {
+            // What cannot be shown again is missed by whoever looks for it; the lab does not.
+            reattach("/proc/self/fd/\(old)/\(name)", as: "/run/\(name)")
+        }
+    }
+
+    private static func reattach(_ source: String, as target: String) {
+        var status = stat()
+        guard lstat(source, &status) == 0 else { return }
+        switch status.st_mode & S_IFMT {
+        case S_IFLNK:
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink(source, &buffer, buffer.count - 1)
+            if count > 0 { symlink(buffer, target) }
+            return
+        case S_IFDIR:
+            mkdir(target, 0o755)
+        default:
+            close(open(target, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644))
+        }
+        _ = linux_mount(source, target, nil, UInt(LINUX_MS_BIND | LINUX_MS_REC), nil)
     }
 
     private static func spawn(_ arguments: [String], _ environment: [String: String], _ flags: Int) -> (Int32, Int) {
@@ -74,7 +111,7 @@ public enum Sandbox {
                 "cannot make a user namespace: \(String(cString: strerror(code))). Containers often forbid it, "
                     + "and so does kernel.unprivileged_userns_clone=0. Allow it, or run as root"
             )
-        case LINUX_SANDBOX_MAP, LINUX_SANDBOX_PRIVATE, LINUX_SANDBOX_RUN:
+        case LINUX_SANDBOX_MAP, LINUX_SANDBOX_PRIVATE:
             return LabError(
                 "cannot set up a user namespace: \(String(cString: strerror(code))). Where AppArmor restricts them, "
                     + "`sysctl kernel.apparmor_restrict_unprivileged_userns=0` allows them; or run as root"

@@ -24,12 +24,12 @@ import Testing
         #!/bin/sh
         # $0 run --host H --config F --netns N --run-dir D --ready-fd 3 --underlay-mtu M
         directory=$9
+        trap 'kill $datapath; exit' TERM
         identify() { set -- $1 $(sed 's/.*) //' /proc/$1/stat); echo $1; shift 20; echo $1; }
         echo "host $3 in $7"
         if [ -e "$directory/../../../refuse-$3" ]; then echo 'no such device: eth7'; exit 1; fi
-        sleep 1000 3>&- & identify $! > "$directory/datapath.pid"
+        sleep 1000 3>&- & datapath=$!; identify $datapath > "$directory/datapath.pid"
         identify $$ > "$directory/control.pid"
-        trap "kill $!; exit" TERM
         echo ready >&3
         exec 3>&-
         wait
@@ -207,7 +207,7 @@ import Testing
             try Self.check(linux_unshare(Int32(LINUX_CLONE_NEWNS)))
             try Self.check(linux_mount("none", "/", nil, UInt(LINUX_MS_REC | LINUX_MS_PRIVATE), nil))
             try Self.check(linux_mount("tmpfs", "/run", "tmpfs", 0, nil))
-            let lab = try Lab(file: "\(base)/demo.yaml", directory: RunDirectory(base: base))
+            let lab = Lab(file: "\(base)/demo.yaml", directory: RunDirectory(base: base))
             defer { _ = try? lab.down() }
             try body(Bench(lab: lab, script: "\(base)/switch"))
         }

@@ -29,8 +29,10 @@ import Testing
     @Test func runDirectoriesByEnvironment() throws {
         let path = "/tmp/sluice-test-\(getpid())"
         defer { Files.removeTree(path) }
-        let given = try RunDirectory.standard(environment: ["SLUICE_RUN_DIR": path + "/run"])
-        #expect(given.base == path + "/run")
+        let given = RunDirectory.standard(environment: ["SLUICE_RUN_DIR": path + "/run"])
+        #expect(given.base == path + "/run" && access(path, F_OK) != 0, "named, not made")
+        try given.make()
+        #expect(access(path + "/run", W_OK) == 0)
         #expect(given.host("h1", lab: "demo") == path + "/run/labs/demo/h1")
         let long = RunDirectory(base: "/tmp/" + String(repeating: "x", count: 60))
         let error = try #require(throws: LabError.self) {

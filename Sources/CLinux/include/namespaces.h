@@ -10,7 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -91,7 +90,6 @@ enum {
     LINUX_SANDBOX_MAP,
     LINUX_SANDBOX_PRIVATE,
     LINUX_SANDBOX_PROC,
-    LINUX_SANDBOX_RUN,
     LINUX_SANDBOX_EXEC,
 };
 
@@ -126,15 +124,11 @@ static inline struct linux_sandbox_failure linux_enter_sandbox(int flags, const 
         if ((error = linux_mount("proc", "/proc", "proc", 0, NULL)) < 0)
             return (struct linux_sandbox_failure){LINUX_SANDBOX_PROC, -error};
     }
-    if ((error = linux_mount("tmpfs", "/run", "tmpfs", 0, "mode=755")) < 0)
-        return (struct linux_sandbox_failure){LINUX_SANDBOX_RUN, -error};
-    if (mkdir("/run/netns", 0755) < 0 || mkdir("/run/sluice", 0755) < 0)
-        return (struct linux_sandbox_failure){LINUX_SANDBOX_RUN, errno};
     return (struct linux_sandbox_failure){0, 0};
 }
 
-/// clone(2) with fork semantics into new namespaces (`flags`: LINUX_CLONE_NEW*, always with NEWNS), a private /run
-/// there, and execve(2) of `path`. With NEWPID the child is that namespace's first process, so that nothing it starts
+/// clone(2) with fork semantics into new namespaces (`flags`: LINUX_CLONE_NEW*, always with NEWNS), where
+/// mounts no longer spread to ours, and execve(2) of `path`. With NEWPID the child is that namespace's first process, so that nothing it starts
 /// outlives it; it dies with the caller's thread (PR_SET_PDEATHSIG: SIGKILL with NEWPID, else SIGTERM).
 /// Returns the child's process id, or a negative errno with the step that failed. Safe with several threads.
 static inline int linux_spawn_sandboxed(const char *path, char *const argv[], char *const envp[], int flags,

@@ -32,7 +32,7 @@ struct LabUp: ParsableCommand {
 
     func run() throws {
         try LabConsole.reportingErrors {
-            let lab = try Lab(file: file)
+            let lab = Lab(file: file)
             let (topology, plan) = try lab.plan()
             let signals = try SignalTrap()
             defer { signals.stop() }
@@ -58,7 +58,7 @@ struct LabDown: ParsableCommand {
 
     func run() throws {
         try LabConsole.reportingErrors {
-            let lab = try Lab(file: file)
+            let lab = Lab(file: file)
             try LabConsole.takeDown(lab, report: LabConsole.reporter(quiet: quiet))
         }
     }
@@ -80,7 +80,7 @@ struct LabStatusCommand: ParsableCommand {
 
     func run() throws {
         try LabConsole.reportingErrors {
-            let lab = try Lab(file: file)
+            let lab = Lab(file: file)
             guard let status = lab.status() else {
                 if json { print(try LabConsole.json(["lab": lab.name, "state": "down"])) }
                 throw LabError("\(lab.name) is not up. Bring it up with `sluice lab up \(file)`")

@@ -59,11 +59,14 @@ struct LabRun: ParsableCommand {
     func run() throws {
         try LabConsole.reportingErrors {
             let command = try LabConsole.command(command)
-            // A wrong file is told before anything is made.
-            let lab = try Lab(file: file)
-            let (_, plan) = try lab.plan()
-            if Sandbox.isNeeded { throw ExitCode(try Sandbox.run()) }
-            Sandbox.prepare()
+            if Sandbox.isNeeded {
+                // A wrong file is told before anything is made.
+                _ = try Lab(file: file).plan()
+                throw ExitCode(try Sandbox.run())
+            }
+            try Sandbox.prepare()
+            let lab = Lab(file: file)
+            let plan = try lab.plan().plan
             throw ExitCode(try run(command, in: lab, plan))
         }
     }
