@@ -120,6 +120,7 @@ extension Loader {
 
     private mutating func tenant(_ entry: Node.Entry) -> Fields? {
         let path = "tenants.\(entry.key)"
+        tenantNames.insert(entry.key)
         tenants.append(Tenant(name: entry.key, mark: mark(entry.place, path)))
         return fields(entry.value, path, Self.tenantSchema, mayBeEmpty: true)
     }

@@ -161,18 +161,13 @@ extension Loader {
         guard let name = reference(node, path, "a network") else { return nil }
         if let number = networkNumbers[tenant][name] { return number }
         let own = tenants[tenant].name
-        let qualified = name.split(separator: "/", maxSplits: 1).map(String.init)
-        let foreign =
-            owners[name].map { (tenants[$0].name, name) }
-            ?? (qualified.count == 2 && tenants.contains { $0.name == qualified[0] }
-                ? (qualified[0], qualified[1]) : nil)
-        if let (owner, network) = foreign, owner != own {
-            refuse(
-                node.place,
-                path,
-                "tenant \(own) has no network `\(shown(network))`, only tenant \(owner) has, and a port never joins "
-                    + "another tenant's network"
-            )
+        let rule = "and a port never joins another tenant's network"
+        let prefix = name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? ""
+        if let owner = owners[name] {
+            let other = tenants[owner].name
+            refuse(node.place, path, "tenant \(own) has no network `\(name)`, only tenant \(other) has, \(rule)")
+        } else if prefix != name, prefix != own, tenantNames.contains(prefix) {
+            refuse(node.place, path, "`\(shown(name))` is tenant \(prefix)'s, \(rule)")
         } else {
             let advice = suggestion(
                 for: name,

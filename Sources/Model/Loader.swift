@@ -20,6 +20,7 @@ struct Loader {
     var vteps: [IPAddress: Claim] = [:]
 
     var tenants: [Tenant] = []
+    var tenantNames: Set<String> = []
     var networks: [KnownNetwork] = []
     /// For each tenant, where its networks stand in `networks`.
     var networkNumbers: [[String: Int]] = []

@@ -27,7 +27,12 @@ import Wire
             "\(web).network",
             "tenant red has no network `own`, only tenant blue has, and a port never joins another tenant's network"
         ),
-        Row(12, web("host: h1, network: blue/app"), "\(web).network", "never joins another tenant's network"),
+        Row(
+            12,
+            web("host: h1, network: blue/app"),
+            "\(web).network",
+            "`blue/app` is tenant blue's, and a port never joins another tenant's network"
+        ),
         Row(12, web("host: h1, network: red/app"), "\(web).network", "tenant red has no network `red/app`"),
         Row(
             12,
