@@ -28,8 +28,7 @@ extension Worker {
             guard slot < capacity else { return -EINVAL }
             detach(slot)
             ports[slot] = order.port
-            return order.port.receiveDescriptor < 0
-                ? 0 : linux_epoll_add(epoll, order.port.receiveDescriptor, UInt32(LINUX_EPOLLIN), UInt64(slot))
+            return snapshot.generation == 0 ? 0 : beginReading(slot)
         case Command.Kind.detach:
             guard slot < capacity else { return -EINVAL }
             detach(slot)
@@ -37,8 +36,10 @@ extension Worker {
         case Command.Kind.snapshot:
             guard let new = order.pointer?.assumingMemoryBound(to: Snapshot.self) else { return -EINVAL }
             guard fits(new.pointee) else { return -E2BIG }
+            let isFirst = snapshot.generation == 0
             snapshot = new.pointee
             state.appliedGeneration = snapshot.generation
+            if isFirst { for slot in 0..<capacity { _ = beginReading(slot) } }
             return 0
         case Command.Kind.flush:
             let segment = order.command.slot
@@ -59,6 +60,12 @@ extension Worker {
     private func fits(_ new: Snapshot) -> Bool {
         Int(new.endpointCount) <= state.capacity.endpoints && Int(new.segmentCount) <= state.capacity.segments
             && Int(new.attachmentCount) <= state.capacity.attachments && Int(new.peerCount) <= state.capacity.peers
+    }
+
+    /// Before the first snapshot nothing is read: a frame that came then could only be lost.
+    private func beginReading(_ slot: Int) -> Int32 {
+        let descriptor = ports[slot].receiveDescriptor
+        return descriptor < 0 ? 0 : linux_epoll_add(epoll, descriptor, UInt32(LINUX_EPOLLIN), UInt64(slot))
     }
 
     private mutating func detach(_ slot: Int) {

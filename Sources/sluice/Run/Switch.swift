@@ -114,11 +114,11 @@ actor Switch {
         datapathStarted = linux_monotonic()
         pump.watch(link.socket)
         if let state { link.send(Command(Command.Kind.state), fds: [state.fd]) }
-        // The snapshot before the endpoints: what arrived meanwhile waits in their devices and is not lost.
+        for (slot, endpoint) in served { attach(slot, endpoint) }
+        // A datapath begins to read with its first snapshot: until then frames wait in their devices.
         if let image, let snapshot {
             link.send(Command(Command.Kind.snapshot, wide: snapshot.generation), fds: [image.fd])
         }
-        for (slot, endpoint) in served { attach(slot, endpoint) }
         try sync()
         logger.info("datapath runs", metadata: ["pid": "\(link.pid)"])
     }
