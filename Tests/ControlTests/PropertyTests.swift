@@ -43,6 +43,7 @@ struct PropertyTests {
         for (name, row) in expected {
             guard let segment = names.segments[name] else { continue }
             #expect(snapshot.flood(segment) == row.flood, "\(label), \(name)")
+            checkWaysIn(snapshot, segment, host, "\(label), \(name)")
             // No network knows an address that is not its own.
             for number in 0..<12 as Range<UInt64> {
                 let mac = MACAddress(bits: 0x0200_0000_0000 + number)
@@ -53,6 +54,34 @@ struct PropertyTests {
                 }
             }
         }
+    }
+
+    /// What a segment floods to, it hears from.
+    private func checkWaysIn(_ snapshot: Snapshot, _ segment: UInt32, _ host: Host, _ label: String) {
+        let owner = snapshot.segments[Int(segment)]
+        for k in 0..<owner.floodCount {
+            let attachment = snapshot.flood[Int(owner.floodStart + k)]
+            let row = snapshot.attachments[Int(attachment)]
+            let found: UInt32
+            if row.isTunnel {
+                found = snapshot.attachment(segment: segment, peer: row.peer)
+                let address = snapshot.peers[Int(row.peer)].address
+                if snapshot.peer(address) != row.peer { Issue.record("\(label): peer \(row.peer) is not found") }
+            } else if row.vlanTPID != 0 {
+                found = snapshot.attachment(endpoint: row.endpoint, tpid: row.vlanTPID, vid: row.vlanID)
+            } else {
+                found = snapshot.endpoints[Int(row.endpoint)].untagged
+            }
+            if found != attachment { Issue.record("\(label): no way in by \(snapshot.place(attachment))") }
+        }
+        let isVXLAN = owner.kind == SegmentKind.vxlan
+        guard isVXLAN || owner.kind == SegmentKind.gre else { return }
+        var sockets = 0
+        for i in 0..<snapshot.endpointCount
+        where snapshot.endpoints[Int(i)].kind == (isVXLAN ? EndpointKind.vxlan : EndpointKind.gre) {
+            if snapshot.segment(endpoint: i, identifier: owner.identifier) == segment { sockets += 1 }
+        }
+        if sockets != host.vteps.count { Issue.record("\(label): its packets are known on \(sockets) sockets") }
     }
 
     /// Whatever leads from a segment, or into one, stays with its tenant or leaves with the segment's own tag or

@@ -109,10 +109,11 @@ struct Compilation {
     ) throws(CompileError) {
         self.topology = topology
         self.underlayMTU = underlayMTU
-        mtus = topology.mtus(underlayMTU: underlayMTU)
         self.allocation = allocation
         scope = try Scope(topology, host: name)
         host = topology.hosts[scope.here]
+        let tenants = Set(scope.networks.map(\.tenant)).sorted().map { topology.tenants[$0] }
+        mtus = Topology(hosts: topology.hosts, tenants: tenants).mtus(underlayMTU: underlayMTU)
     }
 
     func tenant(_ index: Int) -> String { topology.tenants[index].name }
