@@ -29,11 +29,13 @@ func admit<R: Recorder>(
     journey.parsed = ParsedFrame(journey.content, count)
     let parsed = journey.parsed
     let stripped = journey.decision.strippedTagBytes
+    let priority = journey.decision.priority
     journey.decision.source = parsed.source
     journey.decision.isTagged = UInt8(HeaderLength.vlanTag) &* parsed.tagCount > stripped
     journey.decision.networkOffset = UInt32(truncatingIfNeeded: parsed.networkOffset)
     journey.decision.tos = parsed.tos
-    recorder.note("parse", describe(parsed, journey.content, length: count, stripped: stripped))
+    if journey.isTunnelled { recorder.note("content", "\(count) bytes: " + describe(parsed, journey.content)) }
+    if stripped > 0 { recorder.note("content", "\(stripped) bytes of tags come off, priority \(priority)") }
 
     if journey.isTunnelled, let reason = takeOverECN(frame.outerTOS, &journey, &recorder) { return reason }
     guard settleOffload(frame.offload, &journey) else { return .badOffload }

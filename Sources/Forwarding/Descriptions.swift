@@ -12,9 +12,15 @@ extension Snapshot {
         return device.isEmpty ? name : "\(name) (\(device))"
     }
 
+    /// What came in where. A tunnel packet's content is described when its header is off.
     func describe(_ frame: Frame, _ endpoint: EndpointRecord) -> String {
         let work = describeOffload(frame.offload)
-        return "\(frame.length) bytes in by \(describe(endpoint))" + (work.isEmpty ? "" : ", \(work)")
+        var text = "\(frame.length) bytes in by \(describe(endpoint))" + (work.isEmpty ? "" : ", \(work)")
+        let isPort = endpoint.kind == EndpointKind.port || endpoint.kind == EndpointKind.provider
+        if isPort && frame.length >= HeaderLength.ethernet {
+            text += ": " + Forwarding.describe(ParsedFrame(frame.bytes, frame.length), frame.bytes)
+        }
+        return text
     }
 
     /// Where a segment meets an endpoint, in the operator's names.
@@ -107,13 +113,11 @@ func describeLearning(_ source: MACAddress, home: UInt32, segment: SegmentRecord
 }
 
 /// Addresses, tags and what the frame carries, on one line.
-func describe(_ parsed: ParsedFrame, _ bytes: UnsafeRawPointer, length: Int, stripped: UInt8) -> String {
+func describe(_ parsed: ParsedFrame, _ bytes: UnsafeRawPointer) -> String {
     var text = "\(parsed.source) to \(parsed.destination), "
     if parsed.tagCount > 0 { text += "\(describeVLAN(parsed.outerTagType, parsed.outerVID)), " }
     if parsed.tagCount > 1 { text += "\(describeVLAN(parsed.innerTagType, parsed.innerTag & 0xFFF)), " }
-    if stripped > 0 { text += "\(stripped) bytes of tags taken off, " }
-    text += describePacket(parsed, bytes)
-    return text + ", \(length) bytes"
+    return text + describePacket(parsed, bytes)
 }
 
 private func describePacket(_ parsed: ParsedFrame, _ bytes: UnsafeRawPointer) -> String {

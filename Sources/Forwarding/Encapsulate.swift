@@ -24,7 +24,7 @@ public func encapsulate<R: Recorder>(
     var length = 0
     if place.isTunnel {
         let reason = pushTunnelHeader(decision, place, endpoint, snapshot, slot)
-        if let reason { return refuse(reason, &recorder) }
+        if let reason { return refuse(reason, decision, &recorder) }
         length = 8
     } else {
         slot.pointee.tunnelHeaderLength = 0
@@ -32,9 +32,11 @@ public func encapsulate<R: Recorder>(
         slot.pointee.flowHash = decision.flowHash
         slot.pointee.destination = IPv6Address(high: 0, low: 0)
         slot.pointee.destinationPort = 0
-        if endpoint.mtu != 0 && decision.packetSize > endpoint.mtu { return refuse(.exceedsMTU, &recorder) }
+        if endpoint.mtu != 0 && decision.packetSize > endpoint.mtu { return refuse(.exceedsMTU, decision, &recorder) }
         // Out there, the tenant's own tag would be read as the name of a network.
-        if decision.isTagged && place.vlanTPID == 0 && endpoint.readsTags { return refuse(.tagWouldEscape, &recorder) }
+        if decision.isTagged && place.vlanTPID == 0 && endpoint.readsTags {
+            return refuse(.tagWouldEscape, decision, &recorder)
+        }
     }
     // The two addresses move into the header when something behind them changes.
     let stripped = Int(decision.strippedTagBytes)
@@ -106,7 +108,10 @@ private func pushTunnelHeader(
 }
 
 @inline(__always)
-private func refuse<R: Recorder>(_ reason: DropReason, _ recorder: inout R) -> UInt8 {
-    recorder.note("encapsulate", "not sent (\(reason.name)): \(reason.sentence)")
+private func refuse<R: Recorder>(_ reason: DropReason, _ decision: Decision, _ recorder: inout R) -> UInt8 {
+    recorder.note(
+        "encapsulate",
+        "packet of \(decision.packetSize) bytes not sent (\(reason.name)): \(reason.sentence)"
+    )
     return reason.rawValue
 }

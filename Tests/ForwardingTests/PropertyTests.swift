@@ -21,7 +21,10 @@ import Wire
         while done < frames {
             var run = try Run(seed: seeds.next(), memory)
             for _ in 0..<min(PropertyTests.framesPerCloud, frames - done) {
-                let problem = run.step(explain: done % explainEvery == 0, &tally)
+                // The tables hold memory that a snapshot only points at.
+                let problem = withExtendedLifetime(run.tables) {
+                    run.step(explain: done % explainEvery == 0, &tally)
+                }
                 done += 1
                 if let problem {
                     Issue.record("seed \(seed), frame \(done): \(problem)")

@@ -58,7 +58,7 @@ struct Copy: Equatable {
 final class FrameMemory {
     private let base: UnsafeMutableRawPointer
     private let end: UnsafeMutableRawPointer
-    static let capacity = 17 * 4096
+    static let capacity = 40 * 4096
     let slot = UnsafeMutablePointer<TransmitSlot>.allocate(capacity: 1)
 
     init() {
@@ -75,6 +75,7 @@ final class FrameMemory {
     }
 
     func place(_ arrival: Arrival) -> Frame {
+        precondition(arrival.bytes.count <= FrameMemory.capacity)
         let start = end - arrival.bytes.count
         arrival.bytes.withUnsafeBytes { bytes in
             if let from = bytes.baseAddress { start.copyMemory(from: from, byteCount: bytes.count) }

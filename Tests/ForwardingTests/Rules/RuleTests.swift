@@ -1,0 +1,94 @@
+import Forwarding
+import Rings
+import Tables
+import Testing
+import Wire
+
+/// The rules, one row each, from the frame that comes in to the frames that go out.
+@Suite struct RuleTests {
+    static let sample = Sample()
+    static let rows =
+        Row.portRows(sample) + Row.bridgeRows(sample) + Row.tunnelRows(sample) + Row.encapsulationRows(sample)
+        + Row.offloadRows(sample)
+
+    @Test(arguments: rows)
+    func row(_ row: Row) throws {
+        var cloud = RuleTests.sample.cloud
+        for home in row.told { cloud.tell(home.network, home.mac, at: home.attachment) }
+        let tables = try LiveTables(cloud.compile(), seed: 1)
+        var reference = Reference(cloud)
+        for station in row.seen {
+            let attachment = UInt32(station.attachment)
+            _ = tables.state.macs.learn(
+                mac: station.mac,
+                attachment: attachment,
+                now: 1000,
+                snapshot: tables.snapshot
+            )
+            let network = cloud.attachments[station.attachment]!.network
+            reference.learned[Reference.Station(network: network, mac: station.mac.bits)] = (station.attachment, 1000)
+        }
+        let now = 1000 + row.later
+        let memory = FrameMemory()
+        withExtendedLifetime((tables, memory)) {
+            let frame = memory.place(row.arrival)
+            let decision = decide(frame, snapshot: tables.snapshot, macs: tables.state.macs, now: now)
+            applyECN(frame, decision)
+            let copies = decision.targets(tables.snapshot).map { memory.copy(frame, decision, to: $0, tables.snapshot) }
+            check(decision, copies, row)
+            if let learns = row.learns { #expect(decision.learns == learns) }
+            // Where the tables themselves are wrong, the model would believe them.
+            if decision.reason != DropReason.crossesNetworks.rawValue {
+                let judgement = reference.judge(row.arrival, now: now)
+                #expect(judgement.reason == DropReason(rawValue: decision.reason))
+                #expect(judgement.copies == copies)
+                #expect(judgement.events == decision.events)
+            }
+        }
+    }
+
+    private func check(_ decision: Decision, _ copies: [Copy], _ row: Row) {
+        let reason = DropReason(rawValue: decision.reason)
+        switch row.expected {
+        case .drop(let expected):
+            #expect(decision.verdict == .drop)
+            #expect(reason == expected)
+        case .forward(let copy):
+            #expect(decision.verdict == .forward)
+            #expect(reason == nil)
+            #expect(copies == [copy])
+        case .flood(let expected):
+            #expect(decision.verdict == .flood)
+            #expect(reason == nil)
+            #expect(copies == expected)
+        }
+    }
+
+    /// Every reason that `decide` or `encapsulate` can give is given by some row.
+    @Test func everyReasonHasARow() {
+        var seen: Set<DropReason> = []
+        for row in RuleTests.rows {
+            switch row.expected {
+            case .drop(let reason): seen.insert(reason)
+            case .forward(let copy): if let reason = copy.reason { seen.insert(reason) }
+            case .flood(let copies): for copy in copies { if let reason = copy.reason { seen.insert(reason) } }
+            }
+        }
+        let datapath: Set<DropReason> = [.queueFull, .unreachable, .deviceDown, .refusedBySystem, .noTransmitSlot]
+        #expect(Set(DropReason.allCases).subtracting(datapath).subtracting(seen).isEmpty)
+    }
+
+    @Test func reasonsAndEventsFitTheirCountersAndSpeak() {
+        #expect(DropReason.allCases.allSatisfy { $0.rawValue > 0 && Int($0.rawValue) < StateRegion.reasons })
+        #expect(Event.allCases.allSatisfy { $0.rawValue > 0 && Int($0.rawValue) < StateRegion.reasons })
+        #expect(Set(DropReason.allCases.map(\.name)).count == DropReason.allCases.count)
+        for sentence in DropReason.allCases.map(\.sentence) + Event.allCases.map(\.sentence) {
+            #expect(
+                sentence.hasSuffix(".") && sentence.count > 20 && sentence.first!.isUppercase
+                    || sentence.first!.isNumber
+            )
+        }
+        #expect(DropReason.queueFull.name == "queueFull" && DropReason.queueFull.isEgress)
+        #expect(!DropReason.crossesNetworks.isEgress)
+    }
+}
