@@ -53,7 +53,7 @@ let package = Package(
             name: "Datapath", dependencies: ["CLinux", "Forwarding", "Ports", "Rings", "Tables", "Wire"],
             swiftSettings: hot),
         .target(name: "Forwarding", dependencies: ["Rings", "Tables", "Wire"], swiftSettings: hot),
-        .target(name: "Lab", dependencies: ["Model", "Netlink", "Wire"], swiftSettings: common),
+        .target(name: "Lab", dependencies: ["CLinux", "Model", "Netlink", "Wire"], swiftSettings: common),
         .target(
             name: "Model", dependencies: ["Wire", .product(name: "Yams", package: "Yams")], swiftSettings: common),
         .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "Wire"], swiftSettings: common),
@@ -75,7 +75,7 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
         .testTarget(name: "TablesTests", dependencies: ["Tables", "Wire"]),
         .testTarget(name: "RingsTests", dependencies: ["Rings", "Wire"]),
-        .testTarget(name: "LabTests", dependencies: ["Lab", "Model", "Netlink", "Wire"]),
+        .testTarget(name: "LabTests", dependencies: ["CLinux", "Lab", "Model", "Netlink", "Wire"]),
         .testTarget(name: "PortsTests", dependencies: ["CLinux", "Ports", "Rings", "Wire"]),
         .testTarget(name: "ForwardingTests", dependencies: ["Forwarding", "Rings", "Tables", "Wire"]),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter", cSettings: [.unsafeFlags(["-O2"])]),

@@ -30,8 +30,11 @@ struct Captures: ~Copyable {
         let i = Int(command.slot)
         guard i < Captures.maximum, let ring = SPSCRing(attachedTo: memory, size: size) else { return false }
         sessions[i] = Session(
-            filter: command.value, subject: command.extra,
-            snapLength: Int(clamping: command.wide), ring: ring)
+            filter: command.value,
+            subject: command.extra,
+            snapLength: Int(clamping: command.wide),
+            ring: ring
+        )
         isActive = true
         return true
     }
@@ -44,8 +47,14 @@ struct Captures: ~Copyable {
 
     /// Copies a frame, given as one or two parts, into every session whose filter it passes.
     func record(
-        _ head: UnsafeRawPointer, _ headLength: Int, _ body: UnsafeRawPointer?, _ bodyLength: Int, endpoint: UInt32,
-        segment: UInt32, reason: UInt8, outgoing: Bool
+        _ head: UnsafeRawPointer,
+        _ headLength: Int,
+        _ body: UnsafeRawPointer?,
+        _ bodyLength: Int,
+        endpoint: UInt32,
+        segment: UInt32,
+        reason: UInt8,
+        outgoing: Bool
     ) {
         for i in 0..<Captures.maximum {
             guard let ring = sessions[i].ring else { continue }
@@ -63,9 +72,14 @@ struct Captures: ~Copyable {
             let first = min(headLength, sessions[i].snapLength)
             let second = min(bodyLength, sessions[i].snapLength - first)
             let header = CaptureHeader(
-                time: linux_wall_clock(), endpoint: endpoint, segment: segment,
-                kept: UInt32(first + second), length: UInt32(headLength + bodyLength), reason: reason,
-                outgoing: outgoing ? 1 : 0)
+                time: linux_wall_clock(),
+                endpoint: endpoint,
+                segment: segment,
+                kept: UInt32(first + second),
+                length: UInt32(headLength + bodyLength),
+                reason: reason,
+                outgoing: outgoing ? 1 : 0
+            )
             withUnsafeBytes(of: header) {
                 _ = ring.tryWrite($0.baseAddress!, $0.count, head, first, body, second)
             }
@@ -79,8 +93,15 @@ extension Worker {
     func captureReceived(_ frame: Frame, _ decision: Decision) {
         let content = frame.bytes + Int(decision.contentOffset)
         captures.record(
-            content, Int(decision.contentLength), nil, 0,
-            endpoint: frame.endpoint, segment: decision.segment, reason: decision.reason, outgoing: false)
+            content,
+            Int(decision.contentLength),
+            nil,
+            0,
+            endpoint: frame.endpoint,
+            segment: decision.segment,
+            reason: decision.reason,
+            outgoing: false
+        )
     }
 
     /// A copy that did not become a transmission.
@@ -88,8 +109,15 @@ extension Worker {
     func captureDropped(_ frame: Frame, _ decision: Decision, _ reason: UInt8) {
         let content = frame.bytes + Int(decision.contentOffset)
         captures.record(
-            content, Int(decision.contentLength), nil, 0,
-            endpoint: frame.endpoint, segment: decision.segment, reason: reason, outgoing: true)
+            content,
+            Int(decision.contentLength),
+            nil,
+            0,
+            endpoint: frame.endpoint,
+            segment: decision.segment,
+            reason: reason,
+            outgoing: true
+        )
     }
 
     /// A copy on its way out, as the output takes it; of a tunnel from the tenant's frame on.
@@ -97,7 +125,14 @@ extension Worker {
     func captureSent(_ slot: UnsafeMutablePointer<TransmitSlot>, endpoint: UInt32, segment: UInt32) {
         let tunnel = Int(slot.pointee.tunnelHeaderLength)
         captures.record(
-            slot.header + tunnel, Int(slot.pointee.headerLength) - tunnel, slot.pointee.payload,
-            slot.pointee.payloadLength, endpoint: endpoint, segment: segment, reason: 0, outgoing: true)
+            slot.header + tunnel,
+            Int(slot.pointee.headerLength) - tunnel,
+            slot.pointee.payload,
+            slot.pointee.payloadLength,
+            endpoint: endpoint,
+            segment: segment,
+            reason: 0,
+            outgoing: true
+        )
     }
 }

@@ -172,7 +172,8 @@ struct ControlThread: ~Copyable {
         guard fds.count == 1, let mapping = Mapping(fds[0], writable: false, populate: true) else { return -EINVAL }
         guard
             var snapshot = try? Snapshot(
-                validating: UnsafeRawBufferPointer(start: mapping.base, count: mapping.count))
+                validating: UnsafeRawBufferPointer(start: mapping.base, count: mapping.count)
+            )
         else {
             mapping.unmap()
             return -EINVAL

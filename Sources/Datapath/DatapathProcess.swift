@@ -28,11 +28,14 @@ public enum DatapathProcess {
         worker.initialize(to: Worker(snapshot: Beginning.snapshot(), state: state, epoll: epoll, mailbox: mailbox))
         var thread = pthread_t()
         let failure = pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { argument in
                 argument!.assumingMemoryBound(to: Worker.self).pointee.run()
                 return nil
-            }, worker)
+            },
+            worker
+        )
         guard failure == 0 else {
             complain("sluice-datapath: cannot start a thread: \(String(cString: strerror(failure)))\n")
             return 1

@@ -12,8 +12,13 @@ struct Mapping {
         var status = stat()
         guard fstat(fd, &status) == 0, status.st_size > 0 else { return nil }
         let base = mmap(
-            nil, Int(status.st_size), PROT_READ | (writable ? PROT_WRITE : 0),
-            MAP_SHARED | (populate ? Int32(MAP_POPULATE) : 0), fd, 0)
+            nil,
+            Int(status.st_size),
+            PROT_READ | (writable ? PROT_WRITE : 0),
+            MAP_SHARED | (populate ? Int32(MAP_POPULATE) : 0),
+            fd,
+            0
+        )
         guard let base, base != MAP_FAILED else { return nil }
         self.base = base
         count = Int(status.st_size)
@@ -37,7 +42,13 @@ enum Beginning {
     static func state() -> StateRegion? {
         let size = StateRegion.size(.standard)
         let base = mmap(
-            nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | Int32(MAP_ANONYMOUS) | Int32(MAP_NORESERVE), -1, 0)
+            nil,
+            size,
+            PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | Int32(MAP_ANONYMOUS) | Int32(MAP_NORESERVE),
+            -1,
+            0
+        )
         guard let base, base != MAP_FAILED else { return nil }
         StateRegion.format(base, .standard, seed: 1)
         return StateRegion(base, count: size)

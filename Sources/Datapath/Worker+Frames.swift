@@ -59,7 +59,11 @@ extension Worker {
     @inline(__always)
     mutating func learn(_ decision: Decision) {
         let lesson = state.macs.learn(
-            mac: decision.source, attachment: decision.ingress, now: now, snapshot: snapshot)
+            mac: decision.source,
+            attachment: decision.ingress,
+            now: now,
+            snapshot: snapshot
+        )
         if lesson != .refreshed { count(lesson) }
     }
 

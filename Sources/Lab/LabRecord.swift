@@ -35,7 +35,7 @@ public struct LabRecord: Codable, Sendable, Equatable {
     public var hosts: [Host]
     public var places: [LabPlan.Place]
 
-    static let environmentKey = "SLUICE_LAB_ID"
+    public static let environmentKey = "SLUICE_LAB_ID"
 
     /// The record in a file; nil when there is none, or none that is whole.
     public init?(path: String) {

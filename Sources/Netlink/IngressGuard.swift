@@ -18,7 +18,8 @@ public enum IngressGuard {
         let table = name(device)
         // Creating first makes the deletion of what an earlier run left behind succeed in every case.
         try transact(
-            namespace, device,
+            namespace,
+            device,
             [
                 message(newTable, [text(1, table)], create: true),
                 message(deleteTable, [text(1, table)], create: false),
@@ -29,8 +30,11 @@ public enum IngressGuard {
                         text(1, table), text(3, "ingress"),
                         attribute(4 | 0x8000, number(1, 0) + number(2, 0) + text(3, device)),
                         number(5, 0), text(7, "filter"),
-                    ], create: true),
-            ])
+                    ],
+                    create: true
+                ),
+            ]
+        )
     }
 
     /// Removes the guard; a device without one is no error.
@@ -66,7 +70,9 @@ public enum IngressGuard {
 
     /// Sends one batch, which takes effect whole or not at all, and waits for its acknowledgements.
     private static func transact(
-        _ namespace: NetworkNamespace, _ device: String, _ messages: [(UInt16, UInt16, [UInt8])]
+        _ namespace: NetworkNamespace,
+        _ device: String,
+        _ messages: [(UInt16, UInt16, [UInt8])]
     ) throws {
         let refusal = { (code: Int32) in NetlinkError("guard", device, errno: code, detail: "nf_tables refuses") }
         let socket = try namespace.run {

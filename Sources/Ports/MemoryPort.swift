@@ -26,15 +26,12 @@ public struct MemoryPort: ~Copyable {
     ///   - ringBytes: room in each direction, a power of two. A frame may take half of it.
     ///   - finishesOffloads: whether checksums are completed and super-frames cut on the way out, as a tunnel's socket
     ///     does, or left as they are, as a TAP does.
-    ///   - prefixLength: bytes in front of the Ethernet header of what leaves: 8 for VXLAN and keyed GRE.
-    public init(ringBytes: Int = 1 << 20, finishesOffloads: Bool = false, prefixLength: Int = 0) {
+    public init(ringBytes: Int = 1 << 20, finishesOffloads: Bool = false) {
         let size = SPSCRing.memorySize(capacity: ringBytes)
         memory = .allocate(byteCount: 2 * size, alignment: 64)
         toDatapath = SPSCRing.format(memory, capacity: ringBytes)
         fromDatapath = SPSCRing.format(memory + size, capacity: ringBytes)
-        let flags =
-            finishesOffloads
-            ? PortIO.Flags.finishesOffloads | UInt32(prefixLength) << PortIO.Flags.prefixShift : 0
+        let flags = finishesOffloads ? PortIO.Flags.finishesOffloads : 0
         io = PortIO(reading: toDatapath, writing: fromDatapath, flags: flags)
     }
 
@@ -74,6 +71,11 @@ public struct MemoryPort: ~Copyable {
                 outerInterface: outerInterface
             )
         }
+    }
+
+    /// Throws away everything that went out.
+    public func discard() {
+        while fromDatapath.peek() != nil { fromDatapath.release() }
     }
 
     /// Takes the oldest frame that went out.

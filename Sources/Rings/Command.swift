@@ -83,7 +83,13 @@ public struct CaptureHeader: Sendable {
     public var reserved2: UInt32 = 0
 
     public init(
-        time: UInt64, endpoint: UInt32, segment: UInt32, kept: UInt32, length: UInt32, reason: UInt8, outgoing: UInt8
+        time: UInt64,
+        endpoint: UInt32,
+        segment: UInt32,
+        kept: UInt32,
+        length: UInt32,
+        reason: UInt8,
+        outgoing: UInt8
     ) {
         self.time = time
         self.endpoint = endpoint

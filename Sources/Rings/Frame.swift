@@ -20,8 +20,13 @@ public struct Frame {
 
     @inlinable
     public init(
-        bytes: UnsafeMutableRawPointer, length: Int, offload: Offload = .none, endpoint: UInt32,
-        outerSource: IPv6Address = IPv6Address(high: 0, low: 0), outerTOS: UInt8 = 0, outerInterface: UInt32 = 0
+        bytes: UnsafeMutableRawPointer,
+        length: Int,
+        offload: Offload = .none,
+        endpoint: UInt32,
+        outerSource: IPv6Address = IPv6Address(high: 0, low: 0),
+        outerTOS: UInt8 = 0,
+        outerInterface: UInt32 = 0
     ) {
         self.bytes = bytes
         self.length = length

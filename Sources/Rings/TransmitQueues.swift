@@ -73,6 +73,7 @@ public struct TransmitQueues: ~Copyable {
         let slot = slots + Int(index)
         slot.pointee.next = -1
         slot.pointee.headerLength = 0
+        slot.pointee.tunnelHeaderLength = 0
         slot.pointee.tos = 0
         slot.pointee.offload = .none
         slot.pointee.flowHash = 0

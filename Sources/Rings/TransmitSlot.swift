@@ -16,7 +16,8 @@ public struct TransmitSlot {
     public var headerLength: UInt16
     /// Outer DSCP and ECN of a tunnel packet.
     public var tos: UInt8
-    public var reserved: UInt8
+    /// How many bytes of the header are the tunnel's (VXLAN, GRE) and not the tenant frame's.
+    public var tunnelHeaderLength: UInt8
     /// What is still to do, with offsets from the first byte of the header.
     public var offload: Offload
     /// Hash of the tenant's flow: the same for all its frames. Picks the outer source port (RFC 7348 §5).
@@ -38,7 +39,7 @@ public struct TransmitSlot {
         next = -1
         headerLength = 0
         tos = 0
-        reserved = 0
+        tunnelHeaderLength = 0
         offload = .none
         flowHash = 0
         destinationPort = 0

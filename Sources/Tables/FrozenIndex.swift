@@ -65,7 +65,9 @@ public struct FrozenIndexBuilder: Sendable {
         while count < 2 * pending.count { count *= 2 }
         let mask = UInt64(count - 1)
         var slots = [FrozenIndex.Entry](
-            repeating: .init(key: 0, extra: 0, value: FrozenIndex.none), count: count)
+            repeating: .init(key: 0, extra: 0, value: FrozenIndex.none),
+            count: count
+        )
         for item in pending {
             var i = Int(truncatingIfNeeded: KeyedHash.mix(item.key, UInt64(item.extra), seed: seed) & mask)
             while slots[i].value != FrozenIndex.none, slots[i].key != item.key || slots[i].extra != item.extra {

@@ -23,13 +23,25 @@ extension MACTable {
             return .refreshed
         }
         return insert(
-            key, word: word, first: first, second: second, attachment: attachment, place: place, owner: owner, now: now,
-            snapshot: snapshot)
+            key,
+            word: word,
+            first: first,
+            second: second,
+            attachment: attachment,
+            place: place,
+            owner: owner,
+            now: now,
+            snapshot: snapshot
+        )
     }
 
     @inlinable @inline(__always)
     static func word(
-        _ high: UInt64, _ attachment: UInt32, _ attachmentGeneration: UInt8, _ segmentGeneration: UInt8, _ now: UInt32
+        _ high: UInt64,
+        _ attachment: UInt32,
+        _ attachmentGeneration: UInt8,
+        _ segmentGeneration: UInt8,
+        _ now: UInt32
     ) -> UInt64 {
         high | UInt64(attachment & 0xFF_FFFF) << 8 | UInt64(attachmentGeneration) << 32
             | UInt64(segmentGeneration) << 40 | UInt64(now & 0xFFFF) << 48
@@ -49,8 +61,15 @@ extension MACTable {
     @inline(never)
     @usableFromInline
     func insert(
-        _ key: UInt64, word: UInt64, first: Int, second: Int, attachment: UInt32, place: AttachmentRecord,
-        owner: SegmentRecord, now: UInt32, snapshot: Snapshot
+        _ key: UInt64,
+        word: UInt64,
+        first: Int,
+        second: Int,
+        attachment: UInt32,
+        place: AttachmentRecord,
+        owner: SegmentRecord,
+        now: UInt32,
+        snapshot: Snapshot
     ) -> Lesson {
         if owner.macLimit != 0 {
             // Dynamic threshold: nobody may hold more than eight times what is still free, so that one station that
@@ -130,7 +149,10 @@ extension MACTable {
 
     /// A count that belongs to an earlier owner of the slot starts again from 0.
     private func count(
-        _ slot: UInt32, _ generation: UInt8, _ table: UnsafeMutablePointer<UInt32>, by change: Int32
+        _ slot: UInt32,
+        _ generation: UInt8,
+        _ table: UnsafeMutablePointer<UInt32>,
+        by change: Int32
     ) {
         let old = count(slot, generation, table)
         let new = change < 0 ? (old == 0 ? 0 : old - 1) : min(old + 1, 0xFF_FFFF)

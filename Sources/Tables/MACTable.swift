@@ -52,8 +52,12 @@ public struct MACTable {
     /// A view over zeroed or surviving memory; `StateRegion` lays it out.
     @inlinable
     public init(
-        entries: UnsafeMutableRawPointer, occupied: UnsafeMutableRawPointer, attachmentCounts: UnsafeMutableRawPointer,
-        segmentCounts: UnsafeMutableRawPointer, bucketCount: UInt32, seed: UInt64
+        entries: UnsafeMutableRawPointer,
+        occupied: UnsafeMutableRawPointer,
+        attachmentCounts: UnsafeMutableRawPointer,
+        segmentCounts: UnsafeMutableRawPointer,
+        bucketCount: UInt32,
+        seed: UInt64
     ) {
         self.entries = entries.assumingMemoryBound(to: Entry.self)
         self.occupied = occupied.assumingMemoryBound(to: UInt8.self)

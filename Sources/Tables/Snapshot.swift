@@ -103,7 +103,9 @@ public struct Snapshot: @unchecked Sendable {
         let count = Int(strings.loadUnaligned(fromByteOffset: start, as: UInt16.self))
         guard start + 2 + count <= stringBytes else { return "" }
         return String(
-            decoding: UnsafeRawBufferPointer(start: strings + start + 2, count: count), as: UTF8.self)
+            decoding: UnsafeRawBufferPointer(start: strings + start + 2, count: count),
+            as: UTF8.self
+        )
     }
 }
 
@@ -213,7 +215,10 @@ extension Snapshot {
     }
 
     private static func check(
-        _ entries: UnsafePointer<FrozenIndex.Entry>, _ count: Int, _ section: Section, _ limit: UInt32
+        _ entries: UnsafePointer<FrozenIndex.Entry>,
+        _ count: Int,
+        _ section: Section,
+        _ limit: UInt32
     ) throws(SnapshotError) {
         var empty = 0
         for i in 0..<count {

@@ -80,7 +80,9 @@ public struct SnapshotBuilder: Sendable {
         }
         add(strings)
         image.withUnsafeMutableBytes { bytes in
-            func put(_ value: UInt64, _ offset: Int) { bytes.storeBytes(of: value, toByteOffset: offset, as: UInt64.self) }
+            func put(_ value: UInt64, _ offset: Int) {
+                bytes.storeBytes(of: value, toByteOffset: offset, as: UInt64.self)
+            }
             put(SnapshotHeader.magic, SnapshotHeader.magicOffset)
             put(SnapshotHeader.layout, SnapshotHeader.layoutOffset)
             put(generation, SnapshotHeader.generationOffset)

@@ -48,7 +48,12 @@ public struct StateCapacity: Equatable, Sendable {
     /// 16 384 ports, 131 072 segments, 2^20 attachments, 4 096 peers, and room for a million learned addresses at
     /// three quarters load: 21 MiB when all of it is used.
     public static let standard = StateCapacity(
-        endpoints: 1 << 14, segments: 1 << 17, attachments: 1 << 20, peers: 1 << 12, macBuckets: 349_525)
+        endpoints: 1 << 14,
+        segments: 1 << 17,
+        attachments: 1 << 20,
+        peers: 1 << 12,
+        macBuckets: 349_525
+    )
 }
 
 /// Taught state and counters, in memory that the datapath writes and the control process reads. It outlives both
@@ -114,8 +119,12 @@ public struct StateRegion {
             (2...6).allSatisfy({ word($0) > 0 && word($0) < 1 << 32 })
         else { return nil }
         let capacity = StateCapacity(
-            endpoints: Int(word(2)), segments: Int(word(3)), attachments: Int(word(4)), peers: Int(word(5)),
-            macBuckets: Int(word(6)))
+            endpoints: Int(word(2)),
+            segments: Int(word(3)),
+            attachments: Int(word(4)),
+            peers: Int(word(5)),
+            macBuckets: Int(word(6))
+        )
         let plan = Plan(capacity)
         guard count >= plan.total else { return nil }
         self.base = base
@@ -126,8 +135,13 @@ public struct StateRegion {
         peerCounters = (base + plan.offsets[3]).assumingMemoryBound(to: PeerCounters.self)
         events = (base + plan.offsets[4]).assumingMemoryBound(to: UInt64.self)
         macs = MACTable(
-            entries: base + plan.offsets[8], occupied: base + plan.offsets[7], attachmentCounts: base + plan.offsets[5],
-            segmentCounts: base + plan.offsets[6], bucketCount: UInt32(capacity.macBuckets), seed: word(7))
+            entries: base + plan.offsets[8],
+            occupied: base + plan.offsets[7],
+            attachmentCounts: base + plan.offsets[5],
+            segmentCounts: base + plan.offsets[6],
+            bucketCount: UInt32(capacity.macBuckets),
+            seed: word(7)
+        )
     }
 
     /// The generation of the snapshot that the datapath forwards by.

@@ -43,10 +43,17 @@ final class DatapathLink {
         }
         // A session of its own, so that it outlives this process and its terminal. The backtracer would hold a crashed
         // datapath's descriptors for seconds.
+        var environment = ["SWIFT_BACKTRACE": "enable=no"]
+        // A lab finds its processes by this name, also those that no file tells of.
+        environment[LabRecord.environmentKey] = getenv(LabRecord.environmentKey).map { String(cString: $0) }
         let spawn = Spawn(
-            path: program, arguments: [program, "--listen", "3", "--pid-file", pidFile],
-            environment: ["SWIFT_BACKTRACE": "enable=no"],
-            descriptors: [(quiet, 0), (journal, 1), (journal, 2), (listener, 3)], isDetached: true, closesFrom: 4)
+            path: program,
+            arguments: [program, "--listen", "3", "--pid-file", pidFile],
+            environment: environment,
+            descriptors: [(quiet, 0), (journal, 1), (journal, 2), (listener, 3)],
+            isDetached: true,
+            closesFrom: 4
+        )
         let pid: Int32
         switch spawn.start() {
         case .success(let started): pid = started

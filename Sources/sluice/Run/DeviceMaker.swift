@@ -24,12 +24,16 @@ final class DeviceMaker {
         case .provider(let name): try openDevice(plan, name, guarded: false)
         case .vxlan(let address, let port):
             OpenedEndpoint(
-                plan: plan, kind: address.isIPv6 ? .vxlan6 : .vxlan4,
-                descriptors: try host.run { try VXLANSocket.open(address: address, port: port) })
+                plan: plan,
+                kind: address.isIPv6 ? .vxlan6 : .vxlan4,
+                descriptors: try host.run { try VXLANSocket.open(address: address, port: port) }
+            )
         case .gre(let address):
             OpenedEndpoint(
-                plan: plan, kind: address.isIPv6 ? .gre6 : .gre4,
-                descriptors: [try host.run { try GRESocket.open(address: address) }])
+                plan: plan,
+                kind: address.isIPv6 ? .gre6 : .gre4,
+                descriptors: [try host.run { try GRESocket.open(address: address) }]
+            )
         }
     }
 
@@ -52,7 +56,12 @@ final class DeviceMaker {
             // An unprivileged user may be kept from /dev/net/tun; a veth pair serves a namespace just as well.
             let ownEnd = EndpointMedium.ownEnd(tenant: plan.key.tenant ?? "", port: plan.key.description)
             return try openVeth(
-                plan, name, namespace, ownEnd, remark: "a veth pair: this user may not open /dev/net/tun")
+                plan,
+                name,
+                namespace,
+                ownEnd,
+                remark: "a veth pair: this user may not open /dev/net/tun"
+            )
         }
         do {
             let netlink = try Netlink(in: place)
@@ -65,7 +74,12 @@ final class DeviceMaker {
                 throw NetlinkError("find TAP", tap.name, errno: ENODEV)
             }
             return OpenedEndpoint(
-                plan: plan, kind: .tap, descriptors: [tap.descriptor], interface: LinkFacts(now), watched: place)
+                plan: plan,
+                kind: .tap,
+                descriptors: [tap.descriptor],
+                interface: LinkFacts(now),
+                watched: place
+            )
         } catch {
             close(tap.descriptor)
             throw error
@@ -73,7 +87,11 @@ final class DeviceMaker {
     }
 
     private func openVeth(
-        _ plan: EndpointPlan, _ name: String, _ namespace: String?, _ ownEnd: String, remark: String = ""
+        _ plan: EndpointPlan,
+        _ name: String,
+        _ namespace: String?,
+        _ ownEnd: String,
+        remark: String = ""
     ) throws -> OpenedEndpoint {
         let theirs = try place(namespace)
         let ours = try privateNamespace ?? NetworkNamespace.anonymous()
@@ -82,7 +100,8 @@ final class DeviceMaker {
         let outside = try Netlink(in: theirs)
         try outside.createVeth(
             .init(name, mac: plan.mac, mtu: plan.mtu, namespace: theirs),
-            .init(ownEnd, mtu: plan.mtu, namespace: ours))
+            .init(ownEnd, mtu: plan.mtu, namespace: ours)
+        )
         guard let far = try outside.link(named: name) else { throw NetlinkError("find veth", name, errno: ENODEV) }
         do {
             guard let near = try inside.link(named: ownEnd) else {
@@ -94,8 +113,13 @@ final class DeviceMaker {
             let socket = try ours.run { try PacketSocket.open(interfaceIndex: near.index) }
             let now = try inside.link(index: near.index) ?? near
             return OpenedEndpoint(
-                plan: plan, kind: .packet, descriptors: [socket], interface: LinkFacts(now), watched: ours,
-                remark: remark)
+                plan: plan,
+                kind: .packet,
+                descriptors: [socket],
+                interface: LinkFacts(now),
+                watched: ours,
+                remark: remark
+            )
         } catch {
             try? outside.delete(far.index)
             throw error
@@ -120,15 +144,24 @@ final class DeviceMaker {
         let socket = try host.run { try PacketSocket.open(interfaceIndex: link.index) }
         let now = try netlink.link(index: link.index) ?? link
         return OpenedEndpoint(
-            plan: plan, kind: .packet, descriptors: [socket], interface: LinkFacts(now), watched: host, remark: remark)
+            plan: plan,
+            kind: .packet,
+            descriptors: [socket],
+            interface: LinkFacts(now),
+            watched: host,
+            remark: remark
+        )
     }
 
     // MARK: Changing and removing
 
     /// Sets what changed on an interface that is ours.
-    func reconfigure(_ opened: OpenedEndpoint, to plan: EndpointPlan, _ changes: EndpointChanges,
-        from old: ObservedEndpoint) throws
-    {
+    func reconfigure(
+        _ opened: OpenedEndpoint,
+        to plan: EndpointPlan,
+        _ changes: EndpointChanges,
+        from old: ObservedEndpoint
+    ) throws {
         guard plan.medium.isMade, let name = plan.medium.interface else { return }
         let netlink = try Netlink(in: try place(plan.medium.namespace))
         guard let link = try netlink.link(named: name) else { throw NetlinkError("find", name, errno: ENODEV) }
@@ -141,7 +174,8 @@ final class DeviceMaker {
         }
     }
 
-    private func configure(_ netlink: Netlink, _ index: Int32, _ plan: EndpointPlan, _ changes: EndpointChanges) throws {
+    private func configure(_ netlink: Netlink, _ index: Int32, _ plan: EndpointPlan, _ changes: EndpointChanges) throws
+    {
         if changes.contains(.mac), let mac = plan.mac { try netlink.setMAC(mac, index) }
         if changes.contains(.mtu) { try netlink.setMTU(plan.mtu, index) }
         try netlink.setUp(index)

@@ -60,11 +60,14 @@ private struct Thread {
     func start() -> Bool {
         var thread = pthread_t()
         let made = pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { argument in
                 Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
                 return nil
-            }, Unmanaged.passRetained(box).toOpaque())
+            },
+            Unmanaged.passRetained(box).toOpaque()
+        )
         if made == 0 { pthread_detach(thread) }
         return made == 0
     }

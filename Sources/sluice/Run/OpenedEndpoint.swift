@@ -18,8 +18,12 @@ final class OpenedEndpoint {
     let remark: String
 
     init(
-        plan: EndpointPlan, kind: PortKind, descriptors: [Int32], interface: LinkFacts? = nil,
-        watched: NetworkNamespace? = nil, remark: String = ""
+        plan: EndpointPlan,
+        kind: PortKind,
+        descriptors: [Int32],
+        interface: LinkFacts? = nil,
+        watched: NetworkNamespace? = nil,
+        remark: String = ""
     ) {
         self.plan = plan
         self.kind = kind
@@ -35,6 +39,11 @@ final class OpenedEndpoint {
 extension LinkFacts {
     init(_ link: Link) {
         self.init(
-            name: link.name, index: UInt32(link.index), isUp: link.isUp, hasCarrier: link.hasCarrier, mtu: link.mtu)
+            name: link.name,
+            index: UInt32(link.index),
+            isUp: link.isUp,
+            hasCarrier: link.hasCarrier,
+            mtu: link.mtu
+        )
     }
 }

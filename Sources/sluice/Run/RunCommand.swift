@@ -19,7 +19,8 @@ struct RunCommand: AsyncParsableCommand {
             the running datapath, with the configuration that was applied last.
 
             Example: sluice run --host h1 --config cloud.yaml
-            """)
+            """
+    )
 
     @Option(help: "The host of the file that this machine is.")
     var host: String
@@ -67,8 +68,14 @@ struct RunCommand: AsyncParsableCommand {
         do {
             main = try Switch(
                 settings: .init(
-                    host: host, runDirectory: directory.path, namespace: netns, underlayMTU: underlayMtu,
-                    version: Sluice.version), logger: logger)
+                    host: host,
+                    runDirectory: directory.path,
+                    namespace: netns,
+                    underlayMTU: underlayMtu,
+                    version: Sluice.version
+                ),
+                logger: logger
+            )
         } catch {
             throw CommandFailure("\(named.mark.problem("\(error)"))")
         }
@@ -77,7 +84,11 @@ struct RunCommand: AsyncParsableCommand {
 
     /// Brings the switch up and runs it until it is told to end.
     private func serve(
-        _ main: Switch, _ directory: RunDirectory, _ topology: Topology, _ text: String, _ logger: Logger
+        _ main: Switch,
+        _ directory: RunDirectory,
+        _ topology: Topology,
+        _ text: String,
+        _ logger: Logger
     ) async throws {
         let signals = SignalStream([SIGINT, SIGTERM, SIGHUP])
         do {

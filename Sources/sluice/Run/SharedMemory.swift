@@ -40,7 +40,9 @@ final class SharedMemory {
             done += n
         }
         let sealed = linux_add_seals(
-            fd, Int32(LINUX_F_SEAL_SEAL | LINUX_F_SEAL_SHRINK | LINUX_F_SEAL_GROW | LINUX_F_SEAL_WRITE))
+            fd,
+            Int32(LINUX_F_SEAL_SEAL | LINUX_F_SEAL_SHRINK | LINUX_F_SEAL_GROW | LINUX_F_SEAL_WRITE)
+        )
         guard sealed >= 0 else {
             close(fd)
             throw SystemRefusal("seal shared memory", name, errno: -sealed)

@@ -32,7 +32,10 @@ extension Switch {
         }
         guard let slot = (0..<Switch.maximumCaptures).first(where: { captures[$0] == nil }) else {
             throw ServiceError(
-                .refused, "\(Switch.maximumCaptures) captures are running", advice: "End one of them first.")
+                .refused,
+                "\(Switch.maximumCaptures) captures are running",
+                advice: "End one of them first."
+            )
         }
         let memory = try SharedMemory.create("sluice-capture", size: SPSCRing.memorySize(capacity: Switch.ringBytes))
         let ring = SPSCRing.format(memory.base, capacity: Switch.ringBytes)
@@ -45,13 +48,21 @@ extension Switch {
             }
         datapath.send(
             Command(
-                Command.Kind.capture, slot: slot, value: kind, extra: subject, wide: UInt64(request.snapLength)),
-            fds: [memory.fd])
+                Command.Kind.capture,
+                slot: slot,
+                value: kind,
+                extra: subject,
+                wide: UInt64(request.snapLength)
+            ),
+            fds: [memory.fd]
+        )
         try sync()
         let (stream, continuation) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingOldest(4096))
         let session = CaptureSession(
-            memory: memory, ring: ring,
-            composer: CaptureComposer(snapshot: snapshot, snapLength: request.snapLength))
+            memory: memory,
+            ring: ring,
+            composer: CaptureComposer(snapshot: snapshot, snapLength: request.snapLength)
+        )
         captures[slot] = session
         continuation.yield(session.composer.take())
         session.reader = Task { [weak self] in
@@ -120,10 +131,13 @@ final class CaptureComposer {
         let header = record.loadUnaligned(as: CaptureHeader.self)
         let reason = DropReason(rawValue: header.reason)
         writer.writePacket(
-            interface: number(of: header.endpoint, snapshot), time: header.time,
-            bytes: UnsafeRawBufferPointer(rebasing: record[headerSize...]), originalLength: Int(header.length),
+            interface: number(of: header.endpoint, snapshot),
+            time: header.time,
+            bytes: UnsafeRawBufferPointer(rebasing: record[headerSize...]),
+            originalLength: Int(header.length),
             direction: header.outgoing != 0 ? .outbound : .inbound,
-            comment: reason.map { "dropped: \($0.name): \($0.sentence)" } ?? "")
+            comment: reason.map { "dropped: \($0.name): \($0.sentence)" } ?? ""
+        )
     }
 
     private func number(of slot: UInt32, _ snapshot: Snapshot?) -> UInt32 {

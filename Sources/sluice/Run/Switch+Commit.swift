@@ -55,7 +55,10 @@ extension Switch {
             logger.warning("the applied file could not be kept for a restart", metadata: ["error": "\(error)"])
         }
         return ApplyResult(
-            changes: changes, applied: true, warnings: new.warnings(underlayMTU: mtu).map(ProblemView.init))
+            changes: changes,
+            applied: true,
+            warnings: new.warnings(underlayMTU: mtu).map(ProblemView.init)
+        )
     }
 
     /// What a commit of this topology would change.
@@ -63,8 +66,10 @@ extension Switch {
         let mtu = settings.underlayMTU ?? maker.underlayMTU(vteps(new)) ?? LabSettings.defaultMTU
         _ = try compile(new, mtu, indexes: interfaceIndexes(served))
         return ApplyResult(
-            changes: Topology.difference(from: topology, to: new).map(ApplyResult.Change.init), applied: false,
-            warnings: new.warnings(underlayMTU: mtu).map(ProblemView.init))
+            changes: Topology.difference(from: topology, to: new).map(ApplyResult.Change.init),
+            applied: false,
+            warnings: new.warnings(underlayMTU: mtu).map(ProblemView.init)
+        )
     }
 
     private func vteps(_ topology: Topology) -> [IPAddress] {
@@ -74,8 +79,14 @@ extension Switch {
     private func compile(_ new: Topology, _ mtu: Int, indexes: [EndpointKey: UInt32]) throws -> Compiled {
         do {
             return try Compiler.compile(
-                topology: new, host: settings.host, underlayMTU: mtu, interfaceIndexes: indexes,
-                generation: generation + 1, seed: seed, allocation: allocation)
+                topology: new,
+                host: settings.host,
+                underlayMTU: mtu,
+                interfaceIndexes: indexes,
+                generation: generation + 1,
+                seed: seed,
+                allocation: allocation
+            )
         } catch {
             throw TopologyError(problems: [error.problem])
         }
@@ -100,7 +111,9 @@ extension Switch {
     // MARK: Steps
 
     private func perform(
-        _ action: EndpointAction, _ opened: inout [UInt32: OpenedEndpoint], _ reconfigured: inout [UInt32: EndpointPlan],
+        _ action: EndpointAction,
+        _ opened: inout [UInt32: OpenedEndpoint],
+        _ reconfigured: inout [UInt32: EndpointPlan],
         _ undo: inout [() -> Void]
     ) throws {
         switch action {

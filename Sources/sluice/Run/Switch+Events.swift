@@ -118,7 +118,9 @@ extension Switch {
                 logger.warning("MTU changed", metadata: ["slot": "\(slot)", "from": "\(old)", "to": "\(new)"])
             case .stateChanged(let state):
                 logger.notice(
-                    "endpoint changed", metadata: ["endpoint": "\(name(of: slot))", "state": "\(state)"])
+                    "endpoint changed",
+                    metadata: ["endpoint": "\(name(of: slot))", "state": "\(state)"]
+                )
             }
         }
         watchNamespaces()

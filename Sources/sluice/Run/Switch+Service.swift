@@ -11,10 +11,15 @@ extension Switch: SwitchService {
     func process() -> ProcessStatus {
         let now = linux_monotonic()
         return ProcessStatus(
-            host: settings.host, version: settings.version, config: file, controlPID: getpid(),
-            datapathPID: datapath?.pid, uptime: Int((now - started) / 1_000_000_000),
+            host: settings.host,
+            version: settings.version,
+            config: file,
+            controlPID: getpid(),
+            datapathPID: datapath?.pid,
+            uptime: Int((now - started) / 1_000_000_000),
             datapathUptime: datapath == nil ? nil : Int((now - datapathStarted) / 1_000_000_000),
-            datapathRestarts: restarts)
+            datapathRestarts: restarts
+        )
     }
 
     func endpoints() -> [EndpointStatus] {
@@ -55,10 +60,19 @@ extension EndpointStatus {
             case .missing, .namespaceMissing: .missing
             case .failed: .failed
             }
-        let detail = device.state == .working ? remark : [device.text, remark].filter { !$0.isEmpty }.joined(separator: "; ")
+        let detail =
+            device.state == .working ? remark : [device.text, remark].filter { !$0.isEmpty }.joined(separator: "; ")
         self.init(
-            slot: slot, key: plan.key.description, device: plan.medium.description, namespace: plan.medium.namespace,
-            state: state, detail: detail, interfaceIndex: device.index == 0 ? nil : Int(device.index),
-            mac: plan.mac?.description, mtu: device.mtu ?? plan.mtu, addresses: plan.addresses.map(\.description))
+            slot: slot,
+            key: plan.key.description,
+            device: plan.medium.description,
+            namespace: plan.medium.namespace,
+            state: state,
+            detail: detail,
+            interfaceIndex: device.index == 0 ? nil : Int(device.index),
+            mac: plan.mac?.description,
+            mtu: device.mtu ?? plan.mtu,
+            addresses: plan.addresses.map(\.description)
+        )
     }
 }

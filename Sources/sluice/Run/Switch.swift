@@ -63,7 +63,8 @@ actor Switch {
         self.logger = logger
         pump = try EventPump()
         maker = DeviceMaker(
-            host: try settings.namespace.map { try NetworkNamespace(named: $0) } ?? NetworkNamespace.current())
+            host: try settings.namespace.map { try NetworkNamespace(named: $0) } ?? NetworkNamespace.current()
+        )
         seed = UInt64.random(in: 1...UInt64.max)
     }
 
@@ -108,8 +109,10 @@ actor Switch {
 
     func startDatapath() throws {
         let link = try DatapathLink.spawn(
-            path: settings.path("datapath.sock"), pidFile: settings.path("datapath.pid"),
-            log: settings.path("datapath.log"))
+            path: settings.path("datapath.sock"),
+            pidFile: settings.path("datapath.pid"),
+            log: settings.path("datapath.log")
+        )
         datapath = link
         datapathStarted = linux_monotonic()
         pump.watch(link.socket)
@@ -151,7 +154,8 @@ actor Switch {
         }
         logger.info(
             "took over a running datapath",
-            metadata: ["pid": "\(link.pid)", "endpoints": "\(inherited.count)", "generation": "\(generation)"])
+            metadata: ["pid": "\(link.pid)", "endpoints": "\(inherited.count)", "generation": "\(generation)"]
+        )
     }
 
     private func inheritDescriptors(_ slot: UInt32, _ kind: PortKind, _ fds: [Int32], _ snapshot: Snapshot) {
@@ -159,24 +163,41 @@ actor Switch {
         inherited[slot] = observed
         guard let key = observed.key, let medium = observed.medium else { return fds.forEach { close($0) } }
         let plan = EndpointPlan(
-            slot: slot, generation: snapshot.endpoints[Int(slot)].generation, key: key, medium: medium, mac: nil,
-            mtu: Int(snapshot.endpoints[Int(slot)].mtu), addresses: [], gateways: [], mark: Mark())
+            slot: slot,
+            generation: snapshot.endpoints[Int(slot)].generation,
+            key: key,
+            medium: medium,
+            mac: nil,
+            mtu: Int(snapshot.endpoints[Int(slot)].mtu),
+            addresses: [],
+            gateways: [],
+            mark: Mark()
+        )
         let (interface, watched) = maker.find(plan, kind, fds)
         served[slot] = OpenedEndpoint(
-            plan: plan, kind: kind, descriptors: fds, interface: interface, watched: watched)
+            plan: plan,
+            kind: kind,
+            descriptors: fds,
+            interface: interface,
+            watched: watched
+        )
     }
 
     func attach(_ slot: UInt32, _ endpoint: OpenedEndpoint) {
         datapath?.send(
-            Command(Command.Kind.endpoint, slot: slot, value: endpoint.kind.rawValue), fds: endpoint.descriptors)
+            Command(Command.Kind.endpoint, slot: slot, value: endpoint.kind.rawValue),
+            fds: endpoint.descriptors
+        )
     }
 
     func sync() throws {
         guard let datapath else { return }
         for refusal in try datapath.sync() {
             throw SystemRefusal(
-                "have the datapath take command \(refusal.slot)", "slot \(refusal.extra)",
-                errno: Int32(bitPattern: refusal.value))
+                "have the datapath take command \(refusal.slot)",
+                "slot \(refusal.extra)",
+                errno: Int32(bitPattern: refusal.value)
+            )
         }
     }
 

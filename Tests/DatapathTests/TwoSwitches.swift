@@ -1,0 +1,155 @@
+import Datapath
+import Ports
+import Rings
+import Tables
+import Wire
+
+/// Memory for a snapshot that lives as long as the test.
+final class OwnedSnapshot {
+    private let memory: UnsafeMutableRawBufferPointer
+    let snapshot: Snapshot
+
+    init(_ image: [UInt8]) throws {
+        memory = .allocate(byteCount: image.count, alignment: 16)
+        memory.copyBytes(from: image)
+        snapshot = try Snapshot(validating: UnsafeRawBufferPointer(memory))
+    }
+
+    deinit { memory.deallocate() }
+}
+
+/// Private memory for a state region.
+final class OwnedState {
+    private let memory: UnsafeMutableRawPointer
+    let region: StateRegion
+
+    init() {
+        let capacity = StateCapacity(endpoints: 32, segments: 32, attachments: 128, peers: 8, macBuckets: 256)
+        let size = StateRegion.size(capacity)
+        memory = .allocate(byteCount: size, alignment: 4096)
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+        StateRegion.format(memory, capacity, seed: 0x5EED)
+        region = StateRegion(memory, count: size)!
+    }
+
+    deinit { memory.deallocate() }
+}
+
+/// One switch in memory: ports of red and blue, all with the same addresses, and a VXLAN endpoint towards one peer.
+///
+/// Endpoint 0 and 1 are red's ports, 2 and 3 blue's, 4 the tunnel. Segment 0 is red's, segment 1 blue's.
+final class MemorySwitch {
+    static let tunnel: UInt32 = 4
+    let snapshot: OwnedSnapshot
+    let state = OwnedState()
+    private let ports: UnsafeMutablePointer<MemoryPort>
+    private let worker: UnsafeMutablePointer<Worker>
+
+    init(address: IPv4Address, peer: IPv4Address) throws {
+        var builder = SnapshotBuilder()
+        var row = PeerRecord()
+        row.address = IPv6Address(mapping: peer)
+        row.pathMTU = 1500
+        row.inUse = 1
+        builder.peers = [row]
+        builder.mapPeer(row.address, to: 0)
+        for slot in 0..<5 as Range<UInt32> {
+            var endpoint = EndpointRecord()
+            endpoint.kind = slot == MemorySwitch.tunnel ? EndpointKind.vxlan : EndpointKind.port
+            endpoint.mtu = slot == MemorySwitch.tunnel ? 1500 : 1450
+            endpoint.untagged = slot == MemorySwitch.tunnel ? noSlot : slot
+            endpoint.port = UInt32(vxlanPort)
+            builder.endpoints.append(endpoint)
+        }
+        for slot in 0..<4 as Range<UInt32> {
+            builder.attachments.append(MemorySwitch.attachment(AttachmentKind.port, slot, slot / 2, noSlot))
+        }
+        for tenant in 0..<2 as Range<UInt32> {
+            var segment = SegmentRecord()
+            segment.kind = SegmentKind.vxlan
+            segment.flags = SegmentRecord.learning
+            segment.mtu = 1450
+            segment.identifier = 5001 + tenant
+            segment.inUse = 1
+            builder.segments.append(segment)
+            builder.attachments.append(
+                MemorySwitch.attachment(AttachmentKind.vxlan, MemorySwitch.tunnel, tenant, 0)
+            )
+            builder.mapIdentifier(endpoint: MemorySwitch.tunnel, identifier: 5001 + tenant, to: tenant)
+            builder.mapMember(segment: tenant, peer: 0, to: 4 + tenant)
+        }
+        builder.setFlood(segment: 0, to: [0, 1, 4])
+        builder.setFlood(segment: 1, to: [2, 3, 5])
+        snapshot = try OwnedSnapshot(builder.freeze(generation: 1, seed: 7))
+        ports = .allocate(capacity: 5)
+        worker = .allocate(capacity: 1)
+        guard let made = Worker(snapshot: snapshot.snapshot, state: state.region, now: 100) else {
+            preconditionFailure("the system has no descriptors left")
+        }
+        worker.initialize(to: made)
+        for slot in 0..<5 {
+            (ports + slot).initialize(to: MemoryPort(finishesOffloads: slot == Int(MemorySwitch.tunnel)))
+            worker.pointee.attach(ports[slot].io, slot: UInt32(slot))
+        }
+    }
+
+    deinit {
+        worker.deinitialize(count: 1)
+        ports.deinitialize(count: 5)
+        worker.deallocate()
+        ports.deallocate()
+    }
+
+    private static func attachment(
+        _ kind: UInt8,
+        _ endpoint: UInt32,
+        _ segment: UInt32,
+        _ peer: UInt32
+    ) -> AttachmentRecord {
+        var row = AttachmentRecord()
+        row.kind = kind
+        row.endpoint = endpoint
+        row.segment = segment
+        row.peer = peer
+        return row
+    }
+
+    func inject(_ frame: [UInt8], at slot: UInt32, offload: Offload = .none) -> Bool {
+        ports[Int(slot)].inject(frame, offload: offload)
+    }
+
+    /// Without an array.
+    func injectRaw(_ bytes: UnsafeRawBufferPointer, _ slot: UInt32) -> Bool { ports[Int(slot)].inject(bytes) }
+
+    func injectTunnelled(_ frame: [UInt8], from source: IPv4Address, tos: UInt8 = 0) -> Bool {
+        ports[Int(MemorySwitch.tunnel)].inject(
+            frame,
+            outerSource: IPv6Address(mapping: source),
+            outerTOS: tos
+        )
+    }
+
+    func turn(_ slot: UInt32) { worker.pointee.turn(slot: slot) }
+
+    func advance(to second: UInt32) { worker.pointee.advance(to: second) }
+
+    func take(_ slot: UInt32) -> MemoryFrame? { ports[Int(slot)].take() }
+
+    /// Throws away what went out, without making arrays of it.
+    func discard(_ slot: UInt32) { ports[Int(slot)].discard() }
+
+    func drops(_ slot: UInt32, _ reason: UInt8) -> UInt64 {
+        state.region.endpointDrops[Int(slot) * StateRegion.reasons + Int(reason)]
+    }
+}
+
+/// An Ethernet frame of `length` bytes with an EtherType nobody knows.
+func frame(to destination: UInt64, from source: UInt64, type: UInt16 = 0x88B5, length: Int = 60) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for mac in [destination, source] {
+        for i in (0..<6).reversed() { bytes.append(UInt8(truncatingIfNeeded: mac >> UInt64(8 * i))) }
+    }
+    bytes += [UInt8(type >> 8), UInt8(type & 0xFF)]
+    bytes += (0..<max(0, length - 14)).map { UInt8(truncatingIfNeeded: $0) }
+    return bytes
+}
