@@ -66,7 +66,7 @@ extension PortEngine {
             let error =
                 port.pointee.flags & PortIO.Flags.finishesOffloads == 0
                 ? put(ring, slot, slot.pointee.offload)
-                : finish(ring, slot, prefixLength: Int(port.pointee.flags &>> PortIO.Flags.prefixShift & 0xFF))
+                : finish(ring, slot)
             if error == 0 {
                 result.succeed(slot.pointee.length, isSuperFrame: slot.pointee.offload.isSuperFrame)
             } else {
@@ -98,12 +98,12 @@ extension PortEngine {
     }
 
     /// Does what a socket would do with a frame that is not finished.
-    private func finish(_ ring: SPSCRing, _ slot: UnsafeMutablePointer<TransmitSlot>, prefixLength: Int) -> Int32 {
+    private func finish(_ ring: SPSCRing, _ slot: UnsafeMutablePointer<TransmitSlot>) -> Int32 {
         let offload = slot.pointee.offload
         var record = record(slot, .none)
         let size = MemoryLayout<MemoryRecord>.size
         if offload.isSuperFrame {
-            guard let plan = plan(slot, prefixLength: prefixLength) else { return EINVAL }
+            guard let plan = plan(slot) else { return EINVAL }
             for index in 0..<plan.count {
                 let segment = plan.writeHeader(index, into: headers(0))
                 guard

@@ -3,7 +3,8 @@ import Rings
 import Wire
 
 extension PortEngine {
-    /// Fills the ring with one burst from a port. Frame `i` lies in buffer `i` of the pool.
+    /// Fills the ring with one burst from a port. The frames lie in the first `ReceiveRing.capacity` buffers of the pool
+    /// (or, cut from a larger one, in the engine's own memory) until the next call.
     ///
     /// - Parameter endpoint: noted in every frame.
     /// - Returns: 0, or a negative errno when the port itself is in trouble: EBADFD for a TAP whose device is gone,
@@ -67,8 +68,9 @@ extension PortEngine {
     ) -> Int32 {
         var batch = Int(port.pointee.receiveBatch)
         var errorsLeft = 4
+        var cut = 0
+        var first = 0
         while true {
-            let first = ring.count
             let wanted = min(batch, ReceiveRing.capacity &- first)
             let room = VirtioHeader.length + BufferPool.capacity
             for index in 0..<wanted {
@@ -78,10 +80,12 @@ extension PortEngine {
             if result < 0 {
                 if result == -EAGAIN || result == -EINTR { return 0 }
                 // A frame whose offloads have no virtio form (tunnel GSO, say) is thrown away by the kernel with EINVAL.
-                guard result == -EINVAL, errorsLeft > 0 else { return result }
-                errorsLeft &-= 1
+                guard result == -EINVAL else { return result }
                 ring.noteUnreadable()
-                continue
+                errorsLeft &-= 1
+                if errorsLeft > 0 { continue }
+                ring.setDrained(false)
+                return 0
             }
             var sawLarge = false
             for index in 0..<Int(result) {
@@ -92,10 +96,15 @@ extension PortEngine {
                     continue
                 }
                 let frame = packetFrame(index, pool.buffer(first &+ index), bytes, endpoint)
-                ring.append(frame)
                 sawLarge = sawLarge || frame.length >= ReceiveRing.largeFrame
+                if isNested(frame) {
+                    if !appendCut(frame, to: ring, at: &cut) { ring.noteUnreadable() }
+                } else {
+                    ring.append(frame)
+                }
             }
-            guard goesOn(port, ring, sawLarge: sawLarge, wasFilled: Int(result) == wanted) else { return 0 }
+            first &+= Int(result)
+            guard goesOn(port, ring, first, sawLarge: sawLarge, wasFilled: Int(result) == wanted) else { return 0 }
             batch = min(batch &* 4, ReceiveRing.capacity)
         }
     }
@@ -140,16 +149,17 @@ extension PortEngine {
         received[index].header.msg_flags = 0
     }
 
-    /// Whether to ask the socket for more in this burst. If not, notes how many frames to ask for first next time: one
-    /// where super-frames arrive, many where there are many small ones.
+    /// Whether to ask the socket for more in this burst, after `used` buffers. If not, notes how many frames to ask for
+    /// first next time: one where super-frames arrive, many where there are many small ones.
     @inline(__always)
     func goesOn(
         _ port: UnsafeMutablePointer<PortIO>,
         _ ring: borrowing ReceiveRing,
+        _ used: Int,
         sawLarge: Bool,
         wasFilled: Bool
     ) -> Bool {
-        let isFull = ring.isFull
+        let isFull = ring.isFull || used >= ReceiveRing.capacity
         if wasFilled, !sawLarge, !isFull { return true }
         port.pointee.receiveBatch = Int32(sawLarge ? 1 : isFull ? ReceiveRing.capacity : PortIO.firstBatch)
         ring.setDrained(!wasFilled)

@@ -15,8 +15,8 @@ extension PortEngine {
     ) -> Int32 {
         var batch = Int(port.pointee.receiveBatch)
         var errorsLeft = 4
+        var first = 0
         while true {
-            let first = ring.count
             let wanted = min(batch, ReceiveRing.capacity &- first)
             for index in 0..<wanted {
                 prepare(index, pool.buffer(first &+ index), BufferPool.capacity, withName: true)
@@ -25,9 +25,11 @@ extension PortEngine {
             if result < 0 {
                 if result == -EAGAIN || result == -EINTR { return 0 }
                 // The echo of something sent earlier (ICMP), reported once: the datagrams behind it are still there.
-                guard result != -EBADF, result != -ENOTSOCK, errorsLeft > 0 else { return result }
+                guard result != -EBADF, result != -ENOTSOCK else { return result }
                 errorsLeft &-= 1
-                continue
+                if errorsLeft > 0 { continue }
+                ring.setDrained(false)
+                return 0
             }
             var sawLarge = false
             for index in 0..<Int(result) {
@@ -40,7 +42,8 @@ extension PortEngine {
                 ring.append(frame)
                 sawLarge = sawLarge || frame.length >= ReceiveRing.largeFrame
             }
-            guard goesOn(port, ring, sawLarge: sawLarge, wasFilled: Int(result) == wanted) else { return 0 }
+            first &+= Int(result)
+            guard goesOn(port, ring, first, sawLarge: sawLarge, wasFilled: Int(result) == wanted) else { return 0 }
             batch = min(batch &* 4, ReceiveRing.capacity)
         }
     }

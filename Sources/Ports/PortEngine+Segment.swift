@@ -6,16 +6,16 @@ import Wire
 // is. Every function returns 0, or the errno of the first segment that failed; a frame that cannot be cut is EINVAL.
 
 extension PortEngine {
-    /// The plan for a frame whose Ethernet header stands behind `prefixLength` bytes.
+    /// The plan for a frame. The tunnel header, if it has one, is repeated in front of every segment.
     @inline(__always)
-    func plan(_ slot: UnsafeMutablePointer<TransmitSlot>, prefixLength: Int) -> SegmentationPlan? {
+    func plan(_ slot: UnsafeMutablePointer<TransmitSlot>) -> SegmentationPlan? {
         let offload = slot.pointee.offload
         return SegmentationPlan(
             header: slot.header,
             Int(slot.pointee.headerLength),
             payload: slot.pointee.payload.map { UnsafeRawPointer($0) } ?? UnsafeRawPointer(slot.header),
             slot.pointee.payloadLength,
-            prefixLength: prefixLength,
+            prefixLength: Int(slot.pointee.tunnelHeaderLength),
             gsoType: offload.gsoType,
             gsoSize: offload.gsoSize,
             checksumStart: offload.needsChecksum ? Int(offload.checksumStart) : 0,
@@ -40,8 +40,7 @@ extension PortEngine {
         isIPv6: Bool,
         isUDP: Bool
     ) -> Int32 {
-        let prefix = isUDP ? HeaderLength.vxlan : PortEngine.lengthOfGRE(slot)
-        guard let plan = plan(slot, prefixLength: prefix) else { return EINVAL }
+        guard let plan = plan(slot) else { return EINVAL }
         guard isUDP, port.pointee.flags & PortIO.Flags.noUDPSegments == 0 else {
             return sendSegments(plan, from: 0, slot, port.pointee.datagramSocket(flow), flow, isIPv6: isIPv6)
         }
@@ -174,19 +173,11 @@ extension PortEngine {
         return error
     }
 
-    /// Length of the GRE header that a frame begins with (RFC 2890): four bytes for each part that is present.
-    @inline(__always)
-    static func lengthOfGRE(_ slot: UnsafeMutablePointer<TransmitSlot>) -> Int {
-        guard slot.pointee.headerLength >= 4 else { return 4 }
-        let parts = UnsafeRawPointer(slot.header).byte(0) & 0xB0
-        return 4 &+ 4 &* parts.nonzeroBitCount
-    }
-
     // MARK: - Devices
 
     /// Cuts a frame for a kernel that does not take it whole (UDP super-frames before Linux 6.2).
     func cutForTAP(_ fd: Int32, _ slot: UnsafeMutablePointer<TransmitSlot>) -> Int32 {
-        guard let plan = plan(slot, prefixLength: 0) else { return EINVAL }
+        guard let plan = plan(slot) else { return EINVAL }
         var error: Int32 = 0
         let header = headers(0)
         VirtioHeader.write(.none, to: header - VirtioHeader.length)
@@ -206,7 +197,7 @@ extension PortEngine {
 
     /// The same for a packet socket. Uses a batch of its own, since the caller is walking through the first.
     func cutForPackets(_ fd: Int32, _ slot: UnsafeMutablePointer<TransmitSlot>) -> Int32 {
-        guard let plan = plan(slot, prefixLength: 0) else { return EINVAL }
+        guard let plan = plan(slot) else { return EINVAL }
         let batch = batches[1]
         var error: Int32 = 0
         var index = 0

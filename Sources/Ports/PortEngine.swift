@@ -5,7 +5,7 @@ import Wire
 /// Moves frames between endpoints and rings: one for each worker. It holds the memory that system calls need (message
 /// headers, addresses, ancillary data, scratch for headers), so that nothing is allocated for a frame.
 ///
-/// The order of the files is a frame's: `+Receive`, `+ReceiveTunnel` on its way in; `+Transmit`, `+TransmitTunnel`,
+/// The order of the files is a frame's: `+Receive`, `+Nested`, `+ReceiveTunnel` on its way in; `+Transmit`, `+TransmitTunnel`,
 /// `+Segment` on its way out. What kind of endpoint it is gets looked at once for each burst and each queue.
 public struct PortEngine: ~Copyable {
     static let controlSize = 128
@@ -13,6 +13,8 @@ public struct PortEngine: ~Copyable {
     /// Headers of one segment with room in front for a virtio header.
     static let segmentStride = SegmentationPlan.headerCapacity + 32
     static let segmentsPerCall = 64
+    /// Room for the pieces of super-frames that are cut on their way in.
+    static let nestedCapacity = 512 * 1024
     /// Largest UDP payload that the length fields of IPv4 and UDP allow.
     static let largestDatagram = 65_507
 
@@ -20,6 +22,8 @@ public struct PortEngine: ~Copyable {
     let receivedPieces: UnsafeMutablePointer<iovec>
     let receivedNames: UnsafeMutableRawPointer
     let receivedControls: UnsafeMutableRawPointer
+
+    let nestedFrames: UnsafeMutableRawPointer
 
     /// One for each outer source port: flows that share a port keep their order.
     let batches: UnsafeMutablePointer<MessageBatch>
@@ -39,6 +43,8 @@ public struct PortEngine: ~Copyable {
         receivedPieces.initialize(repeating: iovec(), count: burst)
         receivedNames = zeroed(burst * PortEngine.nameSize)
         receivedControls = zeroed(burst * PortEngine.controlSize)
+        // Not touched before it is needed.
+        nestedFrames = .allocate(byteCount: PortEngine.nestedCapacity, alignment: 64)
 
         batches = .allocate(capacity: PortIO.transmitSockets)
         for index in 0..<PortIO.transmitSockets { (batches + index).initialize(to: MessageBatch()) }
@@ -58,6 +64,7 @@ public struct PortEngine: ~Copyable {
         receivedPieces.deallocate()
         receivedNames.deallocate()
         receivedControls.deallocate()
+        nestedFrames.deallocate()
         for index in 0..<PortIO.transmitSockets { batches[index].deallocate() }
         batches.deallocate()
         segmentHeaders.deallocate()

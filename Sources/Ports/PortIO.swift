@@ -38,8 +38,6 @@ public struct PortIO {
         public static let noUDPSegments: UInt32 = 1
         /// A memory port that does what a socket would: checksums are completed and super-frames cut.
         public static let finishesOffloads: UInt32 = 2
-        /// Of such a port: how many bytes stand in front of the Ethernet header, in the second byte.
-        static let prefixShift: UInt32 = 8
     }
 
     public var kind: PortKind = .none

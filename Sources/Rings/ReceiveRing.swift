@@ -5,6 +5,8 @@
 public struct ReceiveRing: ~Copyable {
     public static let capacity = 32
     public static let byteBudget = 131_072
+    /// Frames beyond `capacity` that a port may add when it had to cut a large one.
+    public static let extra = 256
     /// A frame of this many bytes ends the burst.
     public static let largeFrame = 8_192
 
@@ -20,7 +22,7 @@ public struct ReceiveRing: ~Copyable {
     @usableFromInline let state: UnsafeMutablePointer<State>
 
     public init() {
-        frames = .allocate(capacity: ReceiveRing.capacity)
+        frames = .allocate(capacity: ReceiveRing.capacity + ReceiveRing.extra)
         state = .allocate(capacity: 1)
         state.initialize(to: State())
     }
@@ -67,6 +69,18 @@ public struct ReceiveRing: ~Copyable {
         state.pointee.count &+= 1
         state.pointee.bytes &+= frame.length
         return frame.length < ReceiveRing.largeFrame && !isFull
+    }
+
+    /// How many pieces of a larger frame still fit, with a whole burst behind them.
+    @inline(__always)
+    public var spare: Int { max(0, ReceiveRing.extra &- state.pointee.count) }
+
+    /// Adds a frame that was cut from a larger one. There must be `spare` room.
+    @inline(__always)
+    public func appendExtra(_ frame: Frame) {
+        frames[state.pointee.count] = frame
+        state.pointee.count &+= 1
+        state.pointee.bytes &+= frame.length
     }
 
     /// Notes that the port has more (the burst ended first) or not.

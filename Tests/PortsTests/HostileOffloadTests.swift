@@ -15,7 +15,7 @@ import Wire
             let bench = Bench()
             let vxlan = try VXLANSocketTests.link(bench, left, right, isIPv6: false)
             left.enter()
-            let memory = MemoryPort(ringBytes: 1 << 20, finishesOffloads: true, prefixLength: 8)
+            let memory = MemoryPort(ringBytes: 1 << 20, finishesOffloads: true)
             let tap = try TAP.open(name: "tap0")
             try sh("ip link set tap0 up")
             let ports = [

@@ -65,6 +65,7 @@ import Wire
             guard let slot = bench.queues.append(to) else { break }
             slot.header.copyMemory(from: TestFrame.vxlan, byteCount: 8)
             slot.pointee.headerLength = 8
+            slot.pointee.tunnelHeaderLength = 8
             slot.pointee.payload = frame.bytes
             slot.pointee.payloadLength = frame.length
             slot.pointee.offload = frame.offload.shifted(8)

@@ -97,7 +97,7 @@ import Wire
     /// A memory port that acts as a socket finishes what a socket would.
     @Test func finishesOffloads() throws {
         let bench = Bench()
-        let memory = MemoryPort(finishesOffloads: true, prefixLength: 8)
+        let memory = MemoryPort(finishesOffloads: true)
         let port = bench.add(memory.io)
         let payload = TestFrame.pattern(5_000)
         let result = bench.send(
@@ -111,11 +111,17 @@ import Wire
                 Outgoing(
                     header: TestFrame.vxlan,
                     payload: TestFrame.tcp(payload, partial: true),
-                    offload: TestFrame.superTCP(1_400, 8)
+                    offload: TestFrame.superTCP(1_400, 8),
+                    tunnel: 8
                 ),
                 Outgoing(header: TestFrame.vxlan, payload: TestFrame.udp([4])),
                 Outgoing(header: TestFrame.vxlan, payload: [4], offload: TestFrame.partialUDP(8)),
-                Outgoing(header: TestFrame.vxlan, payload: TestFrame.udp([4]), offload: TestFrame.superTCP(100, 8)),
+                Outgoing(
+                    header: TestFrame.vxlan,
+                    payload: TestFrame.udp([4]),
+                    offload: TestFrame.superTCP(100, 8),
+                    tunnel: 8
+                ),
             ]
         )
         #expect(result.frames == 3 && result.superFrames == 1 && result.refused == 2)

@@ -25,7 +25,9 @@ static inline int linux_sendmsg(int fd, const struct msghdr *message) {
     return linux_code(syscall(SYS_sendmsg, fd, message, 0x40 | 0x4000));
 }
 
-static inline int linux_read(int fd, void *bytes, size_t count) { return linux_code(syscall(SYS_read, fd, bytes, count)); }
+static inline int linux_read(int fd, void *bytes, size_t count) {
+    return linux_code(syscall(SYS_read, fd, bytes, count));
+}
 static inline int linux_write(int fd, const void *bytes, size_t count) {
     return linux_code(syscall(SYS_write, fd, bytes, count));
 }
@@ -70,10 +72,15 @@ struct linux_ancillary {
 
 /// Reads the ancillary data of a datagram (IP_PKTINFO, IP_TOS and their IPv6 forms) or of a packet-socket frame
 /// (PACKET_AUXDATA: the VLAN tag that the kernel took out).
-static inline void linux_read_ancillary(struct msghdr *message, struct linux_ancillary *out) {
+static inline void linux_read_ancillary(const struct msghdr *message, struct linux_ancillary *out) {
     memset(out, 0, sizeof *out);
-    for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control)) {
+    // By hand, since CMSG_NXTHDR is a call into the C library and this runs for every frame. The kernel wrote it.
+    const char *at = (const char *)message->msg_control, *end = at + message->msg_controllen;
+    while ((size_t)(end - at) >= CMSG_LEN(0)) {
+        const struct cmsghdr *control = (const struct cmsghdr *)at;
+        if (control->cmsg_len < CMSG_LEN(0) || control->cmsg_len > (size_t)(end - at)) break;
         const unsigned char *data = CMSG_DATA(control);
+        at += CMSG_ALIGN(control->cmsg_len) > (size_t)(end - at) ? (size_t)(end - at) : CMSG_ALIGN(control->cmsg_len);
         switch (control->cmsg_level) {
         case IPPROTO_IP:
             if (control->cmsg_type == 8 /* IP_PKTINFO */)
@@ -139,7 +146,7 @@ static inline int linux_send_descriptors(int socket, const void *bytes, size_t c
 }
 
 /// Receives one message and its descriptors, all close-on-exec. Returns its length, 0 at the end. A message that is
-/// longer than `count` or brings more than `*descriptor_count` descriptors is refused with EMSGSIZE and leaves none open.
+/// longer than `count` or brings more than `*descriptor_count` descriptors is refused with EMSGSIZE; none stays open.
 static inline int linux_receive_descriptors(int socket, void *bytes, size_t count, int *descriptors,
                                             size_t *descriptor_count, int flags) {
     struct iovec piece = {bytes, count};
