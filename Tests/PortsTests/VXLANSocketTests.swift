@@ -177,6 +177,32 @@ import Wire
         }
     }
 
+    /// A socket without UDP checksums refuses UDP_SEGMENT, as other kernels do for reasons of their own: the frame goes
+    /// out in single datagrams, and the next one does not ask again.
+    @Test func doesWithoutUDPSegments() throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let link = try Self.link(bench, left, right, isIPv6: false)
+            for flow in 0..<8 {
+                let fd = bench.ports[Int(link.left)].segmentSocket(flow)
+                #expect(linux_set_option(fd, Int32(LINUX_SOL_SOCKET), Int32(LINUX_SO_NO_CHECK), 1) == 0)
+            }
+            let payload = TestFrame.pattern(60_000)
+            let frame = Outgoing(
+                header: TestFrame.vxlan,
+                payload: TestFrame.tcp(payload, partial: true),
+                offload: TestFrame.superTCP(1_378, 8),
+                destination: link.destination
+            )
+            for _ in 0..<2 {
+                #expect(bench.send(link.left, [frame]).superFrames == 1)
+                let arrived = bench.receive(link.right, count: 44)
+                #expect(arrived.flatMap { $0.bytes[62...] } == payload)
+                #expect(bench.ports[Int(link.left)].flags == PortIO.Flags.noUDPSegments)
+            }
+        }
+    }
+
     static func transportChecksumIsRight(_ frame: [UInt8]) -> Bool {
         frame.withUnsafeBytes { raw in
             let bytes = raw.baseAddress!
