@@ -72,6 +72,15 @@ let package = Package(
             ], swiftSettings: common),
         .executableTarget(name: "sluice-datapath", dependencies: ["Datapath"], swiftSettings: hot),
 
+        .testTarget(
+            name: "APITests",
+            dependencies: [
+                "API", "Client", "Control", "Forwarding", "Model", "Tables", "Wire",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
+            name: "SluiceTests",
+            dependencies: ["Control", "sluice", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
         .testTarget(name: "TablesTests", dependencies: ["Tables", "Wire"]),
         .testTarget(name: "RingsTests", dependencies: ["Rings", "Wire"]),

@@ -2,6 +2,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOPosix
 import Synchronization
 
 /// The switch's API: HTTP/1.1 with JSON on a Unix socket. See `Routes` for what it answers.
@@ -40,41 +41,78 @@ public struct APIServer: Sendable {
         self.logger = logger
     }
 
+    /// How long requests that are under way when the switch ends may take.
+    private static let grace: Duration = .milliseconds(500)
+
     /// Serves until its task is cancelled, then removes the socket. Throws `ServiceError` if another switch answers at
     /// the socket or the socket cannot be made.
     public func run() async throws {
         let socket = try SocketFile(path: socketPath)
+        defer { socket.remove() }
         let failure = Mutex<(any Error)?>(nil)
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
+        let logger = logger
+        let server = server(on: socket) { channel in
+            do {
+                try socket.publish()
+                logger.info("API ready", metadata: ["socket": "\(socket.path)"])
+            } catch {
+                failure.withLock { $0 = error }
+                channel.close(promise: nil)
+            }
+        }
+        let serving = Task { try await server.run() }
+        do {
+            try await withTaskCancellationHandler {
+                try await serving.value
+            } onCancel: {
+                Task { await Self.end(server, serving) }
+            }
+        } catch {
+            if !Task.isCancelled { throw error }
+        }
+        if let reason = failure.withLock({ $0 }) { throw reason }
+    }
+
+    /// Hummingbird's `Application` could run this too, but when its task is cancelled it drops connections that it has
+    /// accepted and not yet begun to serve, which NIO answers with a crash. Ending in two steps avoids that.
+    private static func end(_ server: Server<HTTP1Channel>, _ serving: Task<Void, any Error>) async {
+        let deadline = Task {
+            try await Task.sleep(for: grace)
+            serving.cancel()
+        }
+        try? await server.shutdownGracefully()
+        deadline.cancel()
+    }
+
+    private func server(
+        on socket: SocketFile,
+        onServerRunning: @escaping @Sendable (any Channel) async -> Void
+    ) -> Server<HTTP1Channel> {
+        let responder = Routes(service: service, limits: limits, logger: logger).router().buildResponder()
         let limits = limits
         let logger = logger
-        let application = Application(
-            router: Routes(service: service, limits: limits, logger: logger).router(),
-            server: .http1(
+        // What concerns an operator is logged by `ErrorsAsJSON`; the rest is what clients do to themselves.
+        var quiet = logger
+        quiet.logLevel = .critical
+        return Server(
+            childChannelSetup: HTTP1Channel(
+                responder: { request, writer, channel in
+                    let context = BasicRequestContext(source: .init(channel: channel, logger: logger))
+                    let response = try await responder.respond(to: request, context: context)
+                    try await writer.write(response: response.head, body: response.body)
+                },
                 configuration: .init(
                     additionalChannelHandlers: [StalledWriteHandler(limit: .init(limits.stall))],
-                    idleTimeout: .init(limits.idle))),
+                    idleTimeout: .init(limits.idle)
+                )
+            ),
             configuration: .init(
                 address: .unixDomainSocket(path: socket.stagedPath),
-                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
-            onServerRunning: { channel in
-                do {
-                    try socket.publish()
-                    logger.info("API ready", metadata: ["socket": "\(socket.path)"])
-                } catch {
-                    failure.withLock { $0 = error }
-                    channel.close(promise: nil)
-                }
-            },
-            logger: quiet)
-        defer { socket.remove() }
-        do {
-            try await application.run()
-        } catch {
-            if let reason = failure.withLock({ $0 }) { throw reason }
-            if Task.isCancelled { return }
-            throw error
-        }
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)
+            ),
+            onServerRunning: onServerRunning,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: quiet
+        )
     }
 }

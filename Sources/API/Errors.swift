@@ -21,7 +21,9 @@ struct ErrorsAsJSON: RouterMiddleware {
     let logger: Logger
 
     func handle(
-        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+        _ request: Request,
+        context: Context,
+        next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)
@@ -62,7 +64,8 @@ struct DeadlineExceeded: Error {}
 
 /// Runs `body`; throws `DeadlineExceeded` and cancels it if it takes longer.
 func withDeadline<T: Sendable>(
-    _ limit: Duration, _ body: @escaping @Sendable () async throws -> T
+    _ limit: Duration,
+    _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {
     try await withThrowingTaskGroup(of: T.self) { group in
         group.addTask { try await body() }

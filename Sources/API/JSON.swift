@@ -13,8 +13,10 @@ func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> 
         pieces.append(piece)
     }
     return Response(
-        status: status, headers: [.contentType: "application/json"],
-        body: pieces.count == 1 ? ResponseBody(byteBuffer: pieces[0]) : ResponseBody(contentsOf: pieces))
+        status: status,
+        headers: [.contentType: "application/json"],
+        body: pieces.count == 1 ? ResponseBody(byteBuffer: pieces[0]) : ResponseBody(contentsOf: pieces)
+    )
 }
 
 /// Throws a `ServiceError` that says where the JSON is wrong.

@@ -18,8 +18,10 @@ struct Question {
     func allow(_ names: String...) throws {
         for parameter in parameters where !names.contains(parameter.name) {
             throw ServiceError(
-                .refused, "there is no parameter \(parameter.name) here.",
-                advice: "There is \(names.joined(separator: ", ")).")
+                .refused,
+                "there is no parameter \(parameter.name) here.",
+                advice: "There is \(names.joined(separator: ", "))."
+            )
         }
     }
 
@@ -36,7 +38,9 @@ struct Question {
         guard let text = self[name] else { return nil }
         guard let value = Int(text), range.contains(value) else {
             throw ServiceError(
-                .refused, "\(name) is a number from \(range.lowerBound) to \(range.upperBound), not \(text).")
+                .refused,
+                "\(name) is a number from \(range.lowerBound) to \(range.upperBound), not \(text)."
+            )
         }
         return value
     }

@@ -2,6 +2,7 @@ import Control
 import Hummingbird
 import Logging
 import Model
+import NIOCore
 import Tables
 
 /// What the API answers:
@@ -60,7 +61,8 @@ struct Routes: Sendable {
         return try await json(
             tables { live, _ in
                 try live.fdb(segment: network.map { try live.requireSegment($0) }, limit: limit)
-            })
+            }
+        )
     }
 
     private func flush(_ question: Question) async throws -> Response {
@@ -97,8 +99,10 @@ struct Routes: Sendable {
         let drops = try question.flag("drops")
         guard network == nil || port == nil && !drops else {
             throw ServiceError(
-                .refused, "a capture is about a port, a network or drops, not about two of them.",
-                advice: "Only `port` and `drops` go together: drops at that port.")
+                .refused,
+                "a capture is about a port, a network or drops, not about two of them.",
+                advice: "Only `port` and `drops` go together: drops at that port."
+            )
         }
         let longest = CaptureRequest.defaultSnapLength
         let snapLength = try question.number("snaplen", in: 1...longest) ?? longest
@@ -110,14 +114,16 @@ struct Routes: Sendable {
         }
         let stream = try await service.startCapture(CaptureRequest(filter: filter, snapLength: snapLength))
         return Response(
-            status: .ok, headers: [.contentType: "application/x-pcapng"],
+            status: .ok,
+            headers: [.contentType: "application/x-pcapng"],
             body: ResponseBody { writer in
                 // Without this a client that goes away would only be noticed at the next frame.
                 try await request.body.consumeWithCancellationOnInboundClose { _ in
                     for await block in stream { try await writer.write(ByteBuffer(bytes: block)) }
                 }
                 try await writer.finish(nil)
-            })
+            }
+        )
     }
 
     private func body(of request: Request, limit: Int) async throws -> ByteBuffer {
@@ -125,6 +131,10 @@ struct Routes: Sendable {
             return try await withDeadline(limits.request) { try await request.body.collect(upTo: limit) }
         } catch is DeadlineExceeded {
             throw HTTPError(.requestTimeout, message: "the request took longer than \(limits.request) to arrive")
+        } catch let error as NIOTooManyBytesError {
+            throw error
+        } catch {
+            throw ServiceError(.refused, "the request broke off: \(error).")
         }
     }
 }

@@ -17,20 +17,26 @@ struct SocketFile: Sendable {
     init(path: String) throws(ServiceError) {
         guard path.utf8.count <= Self.longest else {
             throw ServiceError(
-                .failed, "the path of the control socket is too long: \(path) has \(path.utf8.count) bytes.",
-                advice: "Choose a run directory that leaves it \(Self.longest) bytes or less.")
+                .failed,
+                "the path of the control socket is too long: \(path) has \(path.utf8.count) bytes.",
+                advice: "Choose a run directory that leaves it \(Self.longest) bytes or less."
+            )
         }
         guard !Self.answers(path) else {
             throw ServiceError(
-                .refused, "another switch answers at \(path).",
-                advice: "Stop it first, or give this one another host name or run directory.")
+                .refused,
+                "another switch answers at \(path).",
+                advice: "Stop it first, or give this one another host name or run directory."
+            )
         }
         let parent = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         var template = Array("\(parent.isEmpty ? "." : parent)/.aXXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw ServiceError(
-                .failed, "cannot make the control socket \(path): \(String(cString: strerror(errno))).",
-                advice: "Its directory must exist and be writable.")
+                .failed,
+                "cannot make the control socket \(path): \(String(cString: strerror(errno))).",
+                advice: "Its directory must exist and be writable."
+            )
         }
         self.path = path
         directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -40,8 +46,10 @@ struct SocketFile: Sendable {
     func publish() throws(ServiceError) {
         guard chmod(stagedPath, 0o600) == 0, rename(stagedPath, path) == 0 else {
             throw ServiceError(
-                .failed, "cannot put the control socket at \(path): \(String(cString: strerror(errno))).",
-                advice: "Its directory must be writable.")
+                .failed,
+                "cannot put the control socket at \(path): \(String(cString: strerror(errno))).",
+                advice: "Its directory must be writable."
+            )
         }
         rmdir(directory)
     }

@@ -10,6 +10,8 @@ public enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
     case refused(status: Int, message: String, advice: String)
     /// The file is wrong.
     case problems([Problem])
+    /// So many others ask at the same time that the switch takes no more.
+    case busy(socket: String)
     /// No answer in time.
     case silent(socket: String, seconds: Int)
     /// The answer broke off or made no sense.
@@ -31,13 +33,16 @@ public enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
             return advice.isEmpty ? sentence : "\(sentence). \(advice)"
         case .problems(let problems):
             return problems.map(\.description).joined(separator: "\n")
+        case .busy(let socket):
+            return "the switch at \(socket) has too many clients at this moment: try again, or end some of them"
         case .silent(let socket, let seconds):
             return "the switch at \(socket) has not answered for \(seconds) s: its log should say why; frames flow all "
                 + "the same, and `sluice run` started again takes over"
         case .broken(let socket, let reason):
             return "the answer of \(socket) makes no sense (\(reason)): are the switch and this command of one version?"
         case .noSwitch(let base):
-            return "no switch is running under \(base): start one with `sluice run --host NAME --config FILE`, or a lab "
+            return
+                "no switch is running under \(base): start one with `sluice run --host NAME --config FILE`, or a lab "
                 + "with `sluice lab up FILE`"
         case .severalSwitches(let base, let found):
             return "several switches are running under \(base): say which one with --host NAME or --socket PATH\n"

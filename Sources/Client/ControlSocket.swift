@@ -46,7 +46,8 @@ public struct ControlSocket: Sendable, Equatable {
         for lab in entries(of: "\(base)/\(labs)") {
             for host in entries(of: "\(base)/\(labs)/\(lab)") {
                 found.append(
-                    ControlSocket(path: path(runDirectory: "\(base)/\(labs)/\(lab)/\(host)"), host: host, lab: lab))
+                    ControlSocket(path: path(runDirectory: "\(base)/\(labs)/\(lab)/\(host)"), host: host, lab: lab)
+                )
             }
         }
         return found.filter { access($0.path, F_OK) == 0 }
@@ -113,6 +114,7 @@ public struct SwitchChoice: Sendable, Equatable {
         if found.isEmpty { throw .noSwitch(base: base) }
         throw .severalSwitches(
             base: base,
-            found: found.map { "\($0.host ?? "")\($0.lab.map { " of lab \($0)" } ?? ""): --socket \($0.path)" })
+            found: found.map { "\($0.host ?? "")\($0.lab.map { " of lab \($0)" } ?? ""): --socket \($0.path)" }
+        )
     }
 }

@@ -14,7 +14,10 @@ struct HTTPExchange {
 
     /// Hands the body of a good answer to `take`, piece by piece, until it ends or `take` says false.
     func run(
-        _ method: HTTPMethod, _ target: String, body: [UInt8], contentType: String?,
+        _ method: HTTPMethod,
+        _ target: String,
+        body: [UInt8],
+        contentType: String?,
         take: (ByteBuffer) async throws -> Bool
     ) async throws {
         let connection = try await connect()
@@ -23,7 +26,9 @@ struct HTTPExchange {
                 var headers: HTTPHeaders = ["Host": "sluice", "Connection": "close"]
                 if let contentType { headers.add(name: "Content-Type", value: contentType) }
                 if method != .GET { headers.add(name: "Content-Length", value: "\(body.count)") }
-                try? await outbound.write(.head(.init(version: .http1_1, method: method, uri: target, headers: headers)))
+                try? await outbound.write(
+                    .head(.init(version: .http1_1, method: method, uri: target, headers: headers))
+                )
                 // A switch that refuses early closes before it has read everything; its answer says why.
                 if !body.isEmpty { try? await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
                 try? await outbound.write(.end(nil))
@@ -40,30 +45,49 @@ struct HTTPExchange {
         }
     }
 
+    /// How often a full queue is asked again, 100 ms apart.
+    private static let attempts = 50
+
     private func connect() async throws -> Connection {
-        let patience = patience
-        do {
-            return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connectTimeout(.seconds(5))
-                .connect(unixDomainSocketPath: socket.path) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                        if let patience {
-                            try channel.pipeline.syncOperations.addHandlers(
-                                IdleStateHandler(allTimeout: .init(patience)), SilenceHandler())
-                        }
-                        return try Connection(wrappingChannelSynchronously: channel)
-                    }
+        for _ in 0..<Self.attempts {
+            do {
+                return try await open()
+            } catch let error as IOError {
+                switch error.errnoCode {
+                case EAGAIN: try await Task.sleep(for: .milliseconds(100))
+                case EACCES, EPERM: throw ClientError.forbidden(socket: socket.path)
+                case ENOENT, ECONNREFUSED, ENOTDIR, ENOTSOCK, EPROTOTYPE:
+                    throw ClientError.notRunning(host: socket.host, socket: socket.path)
+                default: throw ClientError.broken(socket: socket.path, reason: error.localizedDescription)
                 }
-        } catch let error as IOError where error.errnoCode == EACCES || error.errnoCode == EPERM {
-            throw ClientError.forbidden(socket: socket.path)
-        } catch {
-            throw ClientError.notRunning(host: socket.host, socket: socket.path)
+            } catch is SocketAddressError {
+                throw ClientError.notRunning(host: socket.host, socket: socket.path)
+            }
         }
+        throw ClientError.busy(socket: socket.path)
+    }
+
+    private func open() async throws -> Connection {
+        let patience = patience
+        return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connectTimeout(.seconds(5))
+            .connect(unixDomainSocketPath: socket.path) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                    if let patience {
+                        try channel.pipeline.syncOperations.addHandlers(
+                            IdleStateHandler(allTimeout: .init(patience)),
+                            SilenceHandler()
+                        )
+                    }
+                    return try Connection(wrappingChannelSynchronously: channel)
+                }
+            }
     }
 
     private func read(
-        _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, _ take: (ByteBuffer) async throws -> Bool
+        _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>,
+        _ take: (ByteBuffer) async throws -> Bool
     ) async throws {
         var status: HTTPResponseStatus?
         var refusal: [UInt8] = []
@@ -109,11 +133,15 @@ struct HTTPExchange {
             return .problems(
                 wrong.problems.map {
                     Problem(file: $0.file, line: $0.line, column: $0.column, path: $0.path, message: $0.message)
-                })
+                }
+            )
         }
         let refusal = try? decoder.decode(Refusal.self, from: Data(body))
         return .refused(
-            status: Int(status.code), message: refusal?.error ?? status.reasonPhrase, advice: refusal?.advice ?? "")
+            status: Int(status.code),
+            message: refusal?.error ?? status.reasonPhrase,
+            advice: refusal?.advice ?? ""
+        )
     }
 }
 

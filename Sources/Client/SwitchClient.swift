@@ -27,20 +27,30 @@ public struct SwitchClient: Sendable {
 
     /// Sends a value as JSON.
     public func post<T: Decodable>(
-        _ path: String, _ query: [(String, String)] = [], json value: (any Encodable)? = nil, as type: T.Type
+        _ path: String,
+        _ query: [(String, String)] = [],
+        json value: (any Encodable)? = nil,
+        as type: T.Type
     ) async throws -> T {
         let body = try value.map { [UInt8](try JSONEncoder().encode($0)) } ?? []
         return try decode(
             type,
-            await exchange(.POST, path, query, body: body, contentType: "application/json", patience: Self.patience))
+            await exchange(.POST, path, query, body: body, contentType: "application/json", patience: Self.patience)
+        )
     }
 
     /// Sends a text as it is; what it makes the switch do may take `patience`.
     public func post<T: Decodable>(
-        _ path: String, _ query: [(String, String)] = [], text: [UInt8], patience: Duration, as type: T.Type
+        _ path: String,
+        _ query: [(String, String)] = [],
+        text: [UInt8],
+        patience: Duration,
+        as type: T.Type
     ) async throws -> T {
         try decode(
-            type, await exchange(.POST, path, query, body: text, contentType: "application/yaml", patience: patience))
+            type,
+            await exchange(.POST, path, query, body: text, contentType: "application/yaml", patience: patience)
+        )
     }
 
     private func decode<T: Decodable>(_ type: T.Type, _ bytes: [UInt8]) throws -> T {
@@ -52,7 +62,11 @@ public struct SwitchClient: Sendable {
     }
 
     private func exchange(
-        _ method: HTTPMethod, _ path: String, _ query: [(String, String)], body: [UInt8], contentType: String?,
+        _ method: HTTPMethod,
+        _ path: String,
+        _ query: [(String, String)],
+        body: [UInt8],
+        contentType: String?,
         patience: Duration
     ) async throws -> [UInt8] {
         let exchange = HTTPExchange(socket: socket, patience: patience)
@@ -69,10 +83,17 @@ public struct SwitchClient: Sendable {
     /// Hands over an answer that may never end, piece by piece, until it ends or `take` says false. There is no
     /// deadline on the pieces.
     public func stream(
-        _ path: String, _ query: [(String, String)] = [], take: (ByteBuffer) async throws -> Bool
+        _ path: String,
+        _ query: [(String, String)] = [],
+        take: (ByteBuffer) async throws -> Bool
     ) async throws {
         try await HTTPExchange(socket: socket, patience: nil).run(
-            .GET, Self.target(path, query), body: [], contentType: nil, take: take)
+            .GET,
+            Self.target(path, query),
+            body: [],
+            contentType: nil,
+            take: take
+        )
     }
 
     /// A request target with an encoded query (RFC 3986 §2.3: only unreserved characters stay).

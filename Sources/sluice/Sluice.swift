@@ -22,7 +22,8 @@ struct Sluice: AsyncParsableCommand {
         subcommands: [
             LabCommand.self, RunCommand.self, CheckCommand.self, ApplyCommand.self, ShowCommand.self,
             TraceCommand.self, CaptureCommand.self, TopCommand.self,
-        ])
+        ]
+    )
 
     static func main() async {
         do {

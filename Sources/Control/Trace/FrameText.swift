@@ -16,7 +16,9 @@ struct FrameText {
     /// `source` is the address used where the text has no `src`.
     static func bytes(_ text: String, source: MACAddress? = nil) throws(TraceError) -> [UInt8] {
         let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
-        guard !words.isEmpty else { throw TraceError("the frame is empty: write its bytes in hexadecimal, or src=… dst=….") }
+        guard !words.isEmpty else {
+            throw TraceError("the frame is empty: write its bytes in hexadecimal, or src=… dst=….")
+        }
         guard words.contains(where: { $0.contains("=") }) else { return try hex(words.joined()) }
         var parser = FrameText()
         for word in words {
@@ -50,7 +52,8 @@ struct FrameText {
             guard let value = digit.hexDigitValue, digit.isASCII else {
                 throw TraceError(
                     "\"\(digit)\" is not a hexadecimal digit; write a frame as hexadecimal bytes, as words such as "
-                        + "src=… dst=… from=… to=…, or as @FILE.")
+                        + "src=… dst=… from=… to=…, or as @FILE."
+                )
             }
             if let h = high {
                 bytes.append(h << 4 | UInt8(value))
@@ -73,7 +76,9 @@ struct FrameText {
         return words.first { $0.key == key }?.value
     }
 
-    private mutating func number(_ key: String, in range: ClosedRange<Int>, default value: Int) throws(TraceError) -> Int {
+    private mutating func number(_ key: String, in range: ClosedRange<Int>, default value: Int) throws(TraceError)
+        -> Int
+    {
         guard let text = take(key) else { return value }
         return try Self.number(text, key, in: range)
     }
@@ -183,7 +188,8 @@ struct FrameText {
         if type == EtherType.arp { return .broadcast }
         switch to {
         case .v4(let a) where a.bits == UInt32.max: return .broadcast
-        case .v4(let a) where a.bits >> 28 == 0xE: return MACAddress(bits: 0x0100_5E00_0000 | UInt64(a.bits & 0x7F_FFFF))
+        case .v4(let a) where a.bits >> 28 == 0xE:
+            return MACAddress(bits: 0x0100_5E00_0000 | UInt64(a.bits & 0x7F_FFFF))
         case .v6(let a) where a.high >> 56 == 0xFF: return MACAddress(bits: 0x3333_0000_0000 | a.low & 0xFFFF_FFFF)
         default: return nil
         }
@@ -191,7 +197,9 @@ struct FrameText {
 
     /// An ARP request (RFC 826).
     private func arp(
-        _ frame: inout FrameBytes, _ src: MACAddress, _ pair: (from: IPAddress, to: IPAddress)?
+        _ frame: inout FrameBytes,
+        _ src: MACAddress,
+        _ pair: (from: IPAddress, to: IPAddress)?
     ) throws(TraceError) {
         guard case (.v4(let from), .v4(let to))? = pair else {
             throw TraceError("type=arp needs IPv4 addresses: from= who asks, to= who is asked for.")
@@ -204,7 +212,8 @@ struct FrameText {
     }
 
     private mutating func packet(
-        _ frame: inout FrameBytes, _ pair: (from: IPAddress, to: IPAddress)
+        _ frame: inout FrameBytes,
+        _ pair: (from: IPAddress, to: IPAddress)
     ) throws(TraceError) {
         let isIPv6 = pair.from.isIPv6
         var proto = isIPv6 ? IPProtocol.icmpv6 : IPProtocol.icmp
@@ -243,7 +252,8 @@ struct FrameText {
 
     /// The transport header and its payload, with its checksum.
     private mutating func transport(
-        _ proto: UInt8, _ pair: (from: IPAddress, to: IPAddress)
+        _ proto: UInt8,
+        _ pair: (from: IPAddress, to: IPAddress)
     ) throws(TraceError) -> [UInt8] {
         var segment = FrameBytes()
         let payload = try payloadLength()
@@ -276,7 +286,11 @@ struct FrameText {
             let pseudo =
                 usesPseudoHeader
                 ? Checksum.pseudo(
-                    source: pair.from.mapped, destination: pair.to.mapped, protocol: proto, length: count) : 0
+                    source: pair.from.mapped,
+                    destination: pair.to.mapped,
+                    protocol: proto,
+                    length: count
+                ) : 0
             base.set16(checksumOffset, Checksum.finishTransport(Checksum.sum(base, count, pseudo)))
         }
         return segment.bytes

@@ -13,7 +13,10 @@ extension LiveTables {
         let trace = packet.withUnsafeMutableBytes { bytes in
             explain(
                 Frame(bytes: bytes.baseAddress!, length: bytes.count, endpoint: endpoint, outerSource: peer),
-                snapshot: snapshot, macs: region.macs, now: region.now)
+                snapshot: snapshot,
+                macs: region.macs,
+                now: region.now
+            )
         }
         return view(trace, content)
     }
@@ -26,9 +29,14 @@ extension LiveTables {
         }
         let segment = trace.decision.segment
         return TraceView(
-            summary: FrameSummary.text(content), lines: trace.notes.map { .init(stage: $0.stage, text: $0.text) },
-            verdict: reason != nil ? "drop" : "\(trace.decision.verdict)", reason: reason?.name,
-            sentence: reason?.sentence, network: segment == noSlot ? nil : name(segment: segment), outputs: outputs)
+            summary: FrameSummary.text(content),
+            lines: trace.notes.map { .init(stage: $0.stage, text: $0.text) },
+            verdict: reason != nil ? "drop" : "\(trace.decision.verdict)",
+            reason: reason?.name,
+            sentence: reason?.sentence,
+            network: segment == noSlot ? nil : name(segment: segment),
+            outputs: outputs
+        )
     }
 
     private func output(_ outcome: Trace.Outcome) -> TraceView.Output {
@@ -38,9 +46,12 @@ extension LiveTables {
         return TraceView.Output(
             endpoint: name(endpoint: place.endpoint),
             kind: EndpointKindName(snapshot.endpoints[Int(place.endpoint)].kind) ?? .port,
-            peer: place.isTunnel ? address(peer: place.peer) : nil, reason: outcome.reason?.name,
-            sentence: outcome.reason?.sentence, summary: outcome.reason == nil ? FrameSummary.text(arrives) : "",
-            bytes: FrameSummary.hex(outcome.bytes))
+            peer: place.isTunnel ? address(peer: place.peer) : nil,
+            reason: outcome.reason?.name,
+            sentence: outcome.reason?.sentence,
+            summary: outcome.reason == nil ? FrameSummary.text(arrives) : "",
+            bytes: FrameSummary.hex(outcome.bytes)
+        )
     }
 
     // MARK: Where it comes in
@@ -95,7 +106,8 @@ extension LiveTables {
         let knows = sockets.first { snapshot.segment(endpoint: $0, identifier: identifier) != noSlot }
         guard let slot = knows ?? sockets.first else {
             throw TraceError(
-                "this host has no \(kind.rawValue) tunnels over IPv\(isIPv6 ? 6 : 4): no such packet can arrive.")
+                "this host has no \(kind.rawValue) tunnels over IPv\(isIPv6 ? 6 : 4): no such packet can arrive."
+            )
         }
         return slot
     }

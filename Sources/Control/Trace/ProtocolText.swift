@@ -15,10 +15,12 @@ enum ProtocolText {
         if ["ipip", "ip-in-ip", "ipencap"].contains(text.lowercased()) {
             throw TraceError(
                 "proto=\(text) is ambiguous: write proto=4 for IPv4 in IP (RFC 2003), or proto=94 for KA9Q's IP within "
-                    + "IP, which /etc/protocols calls ipip.")
+                    + "IP, which /etc/protocols calls ipip."
+            )
         }
         throw TraceError(
             "proto=\(text) is no protocol: write a number from 0 to 255 or one of "
-                + "\(names.keys.sorted().joined(separator: ", ")).")
+                + "\(names.keys.sorted().joined(separator: ", "))."
+        )
     }
 }

@@ -28,11 +28,17 @@ extension LiveTables {
         CountersView(
             endpoints: endpoints { _ in true }.map {
                 .init(
-                    name: $0.name, kind: $0.kind, tenant: $0.tenant, received: $0.received, sent: $0.sent,
-                    drops: $0.drops)
+                    name: $0.name,
+                    kind: $0.kind,
+                    tenant: $0.tenant,
+                    received: $0.received,
+                    sent: $0.sent,
+                    drops: $0.drops
+                )
             },
             events: Event.allCases.map {
                 .init(name: $0.name, sentence: $0.sentence, count: region.events[Int($0.rawValue)])
-            })
+            }
+        )
     }
 }

@@ -23,11 +23,14 @@ extension LiveTables {
     public func drops() -> DropsView {
         DropsView(
             endpoints: rows(endpointSlots, name: name(endpoint:), count: endpointDrops),
-            networks: rows(segmentSlots, name: name(segment:), count: segmentDrops))
+            networks: rows(segmentSlots, name: name(segment:), count: segmentDrops)
+        )
     }
 
     private func rows(
-        _ slots: [UInt32], name: (UInt32) -> String, count: (UInt32, Int) -> UInt64
+        _ slots: [UInt32],
+        name: (UInt32) -> String,
+        count: (UInt32, Int) -> UInt64
     ) -> [DropsView.Row] {
         var rows: [DropsView.Row] = []
         for slot in slots {
@@ -37,9 +40,12 @@ extension LiveTables {
                 let known = DropReason(rawValue: UInt8(reason))
                 rows.append(
                     .init(
-                        name: name(slot), reason: known?.name ?? "reason\(reason)",
+                        name: name(slot),
+                        reason: known?.name ?? "reason\(reason)",
                         sentence: known?.sentence ?? "The datapath is of another version than this switch.",
-                        count: count))
+                        count: count
+                    )
+                )
             }
         }
         return rows.sorted { ($0.name, $1.count, $0.reason) < ($1.name, $0.count, $1.reason) }

@@ -32,8 +32,16 @@ public struct EndpointStatus: Codable, Sendable, Equatable {
     public var addresses: [String]
 
     public init(
-        slot: UInt32, key: String, device: String, namespace: String? = nil, state: State, detail: String = "",
-        interfaceIndex: Int? = nil, mac: String? = nil, mtu: Int? = nil, addresses: [String] = []
+        slot: UInt32,
+        key: String,
+        device: String,
+        namespace: String? = nil,
+        state: State,
+        detail: String = "",
+        interfaceIndex: Int? = nil,
+        mac: String? = nil,
+        mtu: Int? = nil,
+        addresses: [String] = []
     ) {
         self.slot = slot
         self.key = key

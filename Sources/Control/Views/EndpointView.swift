@@ -80,24 +80,40 @@ extension LiveTables {
         }
         networks.sort { ($0.vlan ?? -1, $0.network) < ($1.vlan ?? -1, $1.network) }
         return EndpointView(
-            name: snapshot.text(row.name), kind: kind, tenant: row.tenant == 0 ? nil : snapshot.text(row.tenant),
-            networks: networks, device: status?.device ?? snapshot.text(row.device), namespace: status?.namespace,
-            state: status?.state.rawValue ?? "unknown", detail: status?.detail ?? "",
-            mac: status?.mac, mtu: status?.mtu ?? Int(row.mtu), addresses: status?.addresses ?? [],
+            name: snapshot.text(row.name),
+            kind: kind,
+            tenant: row.tenant == 0 ? nil : snapshot.text(row.tenant),
+            networks: networks,
+            device: status?.device ?? snapshot.text(row.device),
+            namespace: status?.namespace,
+            state: status?.state.rawValue ?? "unknown",
+            detail: status?.detail ?? "",
+            mac: status?.mac,
+            mtu: status?.mtu ?? Int(row.mtu),
+            addresses: status?.addresses ?? [],
             received: TrafficView(
-                frames: counters.receivedFrames, bytes: counters.receivedBytes,
-                superFrames: counters.receivedSuperFrames, failures: counters.receiveFailures),
+                frames: counters.receivedFrames,
+                bytes: counters.receivedBytes,
+                superFrames: counters.receivedSuperFrames,
+                failures: counters.receiveFailures
+            ),
             sent: TrafficView(
-                frames: counters.sentFrames, bytes: counters.sentBytes, superFrames: counters.sentSuperFrames,
-                failures: counters.sendFailures),
+                frames: counters.sentFrames,
+                bytes: counters.sentBytes,
+                superFrames: counters.sentSuperFrames,
+                failures: counters.sendFailures
+            ),
             drops: (1..<StateRegion.reasons).reduce(0) { $0 &+ endpointDrops(slot, $1) },
-            learned: attachments.reduce(0) { $0 + learned(attachment: $1) })
+            learned: attachments.reduce(0) { $0 + learned(attachment: $1) }
+        )
     }
 
     private func membership(_ row: AttachmentRecord) -> MembershipView {
         MembershipView(
-            network: name(segment: row.segment), vlan: row.vlanTPID == 0 ? nil : Int(row.vlanID),
-            tag: row.vlanTPID == 0 ? nil : row.vlanTPID == EtherType.vlan ? "802.1Q" : "802.1ad")
+            network: name(segment: row.segment),
+            vlan: row.vlanTPID == 0 ? nil : Int(row.vlanID),
+            tag: row.vlanTPID == 0 ? nil : row.vlanTPID == EtherType.vlan ? "802.1Q" : "802.1ad"
+        )
     }
 
     /// The addresses that the file names as being behind an attachment.
@@ -121,6 +137,9 @@ extension LiveTables {
         guard Int(attachment) < region.capacity.attachments else { return 0 }
         return Int(
             region.macs.learned(
-                attachment: attachment, generation: snapshot.attachments[Int(attachment)].generation))
+                attachment: attachment,
+                generation: snapshot.attachments[Int(attachment)].generation
+            )
+        )
     }
 }

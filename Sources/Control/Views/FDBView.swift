@@ -61,10 +61,16 @@ extension LiveTables {
             entries: shown.map { place, source, age in
                 let row = snapshot.attachments[Int(place.attachment)]
                 return FDBView.Entry(
-                    network: names[place.segment] ?? "", mac: MACAddress(bits: place.mac).description,
+                    network: names[place.segment] ?? "",
+                    mac: MACAddress(bits: place.mac).description,
                     port: row.isTunnel ? nil : name(endpoint: row.endpoint),
                     vlan: row.vlanTPID == 0 ? nil : Int(row.vlanID),
-                    peer: row.isTunnel ? address(peer: row.peer) : nil, source: source, age: age)
-            }, total: entries.count)
+                    peer: row.isTunnel ? address(peer: row.peer) : nil,
+                    source: source,
+                    age: age
+                )
+            },
+            total: entries.count
+        )
     }
 }

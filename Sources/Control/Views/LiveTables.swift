@@ -108,15 +108,19 @@ extension LiveTables {
     public func requireEndpoint(_ name: String) throws -> UInt32 {
         if let slot = endpoint(named: name) { return slot }
         throw UnknownName(
-            kind: "port", name: name,
-            candidates: candidates(for: name, among: endpointSlots.map { self.name(endpoint: $0) }))
+            kind: "port",
+            name: name,
+            candidates: candidates(for: name, among: endpointSlots.map { self.name(endpoint: $0) })
+        )
     }
 
     /// As `segment(named:)`, but throws `UnknownName`.
     public func requireSegment(_ name: String) throws -> UInt32 {
         if let slot = segment(named: name) { return slot }
         throw UnknownName(
-            kind: "network", name: name,
-            candidates: candidates(for: name, among: segmentSlots.map { self.name(segment: $0) }))
+            kind: "network",
+            name: name,
+            candidates: candidates(for: name, among: segmentSlots.map { self.name(segment: $0) })
+        )
     }
 }

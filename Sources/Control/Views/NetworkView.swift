@@ -55,13 +55,22 @@ extension LiveTables {
             }
         }
         return NetworkView(
-            name: snapshot.text(row.name), tenant: snapshot.text(row.tenant), kind: kind,
-            id: kind == .local || kind == .flat ? nil : Int(row.identifier), provider: provider, mtu: Int(row.mtu),
-            ports: ports.sorted(), peers: peers.sorted(),
+            name: snapshot.text(row.name),
+            tenant: snapshot.text(row.tenant),
+            kind: kind,
+            id: kind == .local || kind == .flat ? nil : Int(row.identifier),
+            provider: provider,
+            mtu: Int(row.mtu),
+            ports: ports.sorted(),
+            peers: peers.sorted(),
             learned: Int(region.macs.learned(segment: slot, generation: row.generation)),
-            macLimit: row.macLimit == 0 ? nil : Int(row.macLimit), macAge: Int(row.ageing), learning: row.learns,
-            unknownUnicast: row.dropsUnknownUnicast ? "drop" : "flood", vlanTransparent: row.isVLANTransparent,
+            macLimit: row.macLimit == 0 ? nil : Int(row.macLimit),
+            macAge: Int(row.ageing),
+            learning: row.learns,
+            unknownUnicast: row.dropsUnknownUnicast ? "drop" : "flood",
+            vlanTransparent: row.isVLANTransparent,
             linkLocal: row.forwardsLinkLocal ? "forward" : "drop",
-            drops: (1..<StateRegion.reasons).reduce(0) { $0 &+ segmentDrops(slot, $1) })
+            drops: (1..<StateRegion.reasons).reduce(0) { $0 &+ segmentDrops(slot, $1) }
+        )
     }
 }

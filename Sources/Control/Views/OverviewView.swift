@@ -10,6 +10,11 @@ public struct OverviewView: Codable, Sendable, Equatable {
 extension LiveTables {
     public func overview(_ process: ProcessStatus) -> OverviewView {
         OverviewView(
-            status: status(process), networks: networks(), ports: ports(), uplinks: uplinks(), tunnels: tunnels())
+            status: status(process),
+            networks: networks(),
+            ports: ports(),
+            uplinks: uplinks(),
+            tunnels: tunnels()
+        )
     }
 }

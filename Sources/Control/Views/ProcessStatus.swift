@@ -15,8 +15,14 @@ public struct ProcessStatus: Codable, Sendable, Equatable {
     public var datapathRestarts: Int
 
     public init(
-        host: String, version: String, config: String, controlPID: Int32, datapathPID: Int32?, uptime: Int,
-        datapathUptime: Int? = nil, datapathRestarts: Int
+        host: String,
+        version: String,
+        config: String,
+        controlPID: Int32,
+        datapathPID: Int32?,
+        uptime: Int,
+        datapathUptime: Int? = nil,
+        datapathRestarts: Int
     ) {
         self.host = host
         self.version = version

@@ -29,18 +29,23 @@ extension LiveTables {
         let endpoints = endpoints { _ in true }
         let segments = segmentSlots
         return StatusView(
-            process: process, generation: snapshot.generation, appliedGeneration: region.appliedGeneration,
+            process: process,
+            generation: snapshot.generation,
+            appliedGeneration: region.appliedGeneration,
             endpoints: .init(up: endpoints.count { $0.state == "up" }, total: endpoints.count),
-            tenants: Set(segments.map { snapshot.segments[Int($0)].tenant }).count, networks: segments.count,
+            tenants: Set(segments.map { snapshot.segments[Int($0)].tenant }).count,
+            networks: segments.count,
             peers: peerSlots.count,
             learned: segments.reduce(0) { sum, slot in
                 sum
                     + Int(
-                        region.macs.learned(segment: slot, generation: snapshot.segments[Int(slot)].generation))
+                        region.macs.learned(segment: slot, generation: snapshot.segments[Int(slot)].generation)
+                    )
             },
             drops: endpoints.reduce(0) { $0 &+ $1.drops },
             troubles: endpoints.filter { $0.state != "up" || !$0.detail.isEmpty }.map {
                 "\($0.kind == .port ? "port" : "uplink") \($0.name): \($0.detail.isEmpty ? $0.state : $0.detail)"
-            })
+            }
+        )
     }
 }

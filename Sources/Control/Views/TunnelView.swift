@@ -32,11 +32,14 @@ extension LiveTables {
             let counters = region.peerCounters[Int(slot)]
             let address = address(peer: slot)
             return TunnelView(
-                peer: address, name: row.name == 0 ? address : snapshot.text(row.name),
-                kinds: (members[slot]?.kinds ?? []).sorted(), networks: (members[slot]?.networks ?? []).sorted(),
+                peer: address,
+                name: row.name == 0 ? address : snapshot.text(row.name),
+                kinds: (members[slot]?.kinds ?? []).sorted(),
+                networks: (members[slot]?.networks ?? []).sorted(),
                 pathMTU: row.pathMTU == 0 ? nil : Int(row.pathMTU),
                 received: TrafficView(frames: counters.receivedFrames, bytes: counters.receivedBytes),
-                sent: TrafficView(frames: counters.sentFrames, bytes: counters.sentBytes))
+                sent: TrafficView(frames: counters.sentFrames, bytes: counters.sentBytes)
+            )
         }
     }
 }

@@ -14,7 +14,8 @@ struct ApplyCommand: AsyncParsableCommand {
 
               sluice apply cloud.yaml --dry-run
               sluice apply cloud.yaml
-            """)
+            """
+    )
 
     @Argument(help: "The file, or - for standard input.", completion: .file(extensions: ["yaml", "yml", "json"]))
     var file: String
@@ -36,7 +37,12 @@ struct ApplyCommand: AsyncParsableCommand {
         var query = [("file", name)]
         if dryRun { query.append(("dry-run", "true")) }
         let result = try await target.client().post(
-            "/v1/apply", query, text: text, patience: Self.patience, as: ApplyResult.self)
+            "/v1/apply",
+            query,
+            text: text,
+            patience: Self.patience,
+            as: ApplyResult.self
+        )
         if json { return Output.show(try JSONText.of(result)) }
         for warning in result.warnings { Output.warn(warning.problem) }
         Output.show(Self.text(result, dryRun: dryRun, style: Output.style))
@@ -52,7 +58,10 @@ struct ApplyCommand: AsyncParsableCommand {
             }
         }
         let count = result.changes.count == 1 ? "1 change" : "\(result.changes.count) changes"
-        return (lines + [result.applied ? "\(count) applied." : "\(count); nothing was applied\(dryRun ? " (dry run)" : "")."])
+        return
+            (lines + [
+                result.applied ? "\(count) applied." : "\(count); nothing was applied\(dryRun ? " (dry run)" : "")."
+            ])
             .joined(separator: "\n")
     }
 }

@@ -13,13 +13,15 @@ struct CheckCommand: ParsableCommand {
             meant is printed as a warning.
 
               sluice check cloud.yaml
-            """)
+            """
+    )
 
     @Argument(help: "The file.", completion: .file(extensions: ["yaml", "yml", "json"]))
     var file: String
 
     @Option(
-        help: "MTU of the network between the hosts, in bytes; without it the file's lab.mtu counts, or 1500.")
+        help: "MTU of the network between the hosts, in bytes; without it the file's lab.mtu counts, or 1500."
+    )
     var underlayMTU: Int?
 
     @Flag(help: "Print the result as JSON.")
@@ -28,14 +30,17 @@ struct CheckCommand: ParsableCommand {
     mutating func validate() throws {
         if let underlayMTU, !Network.mtuRange.contains(underlayMTU) {
             throw ValidationError(
-                "--underlay-mtu is from \(Network.mtuRange.lowerBound) to \(Network.mtuRange.upperBound).")
+                "--underlay-mtu is from \(Network.mtuRange.lowerBound) to \(Network.mtuRange.upperBound)."
+            )
         }
     }
 
     func run() throws {
         let topology = try Topology.read(path: file)
         let report = try CheckReport(
-            topology, underlayMTU: underlayMTU ?? topology.lab?.mtu ?? LabSettings.defaultMTU)
+            topology,
+            underlayMTU: underlayMTU ?? topology.lab?.mtu ?? LabSettings.defaultMTU
+        )
         if json { return Output.show(try JSONText.of(report)) }
         for warning in report.warnings { Output.warn(warning.problem) }
         Output.show(report.text(Output.style))
@@ -80,8 +85,12 @@ struct CheckReport: Codable {
             }
             return tenant.networks.map { network in
                 Segment(
-                    network: "\(tenant.name)/\(network.name)", segment: network.segment.description,
-                    mtu: mtus.of(network), subnets: network.subnets.map(\.description), ports: hosts[network.name] ?? [:])
+                    network: "\(tenant.name)/\(network.name)",
+                    segment: network.segment.description,
+                    mtu: mtus.of(network),
+                    subnets: network.subnets.map(\.description),
+                    ports: hosts[network.name] ?? [:]
+                )
             }
         }
         memory = []
@@ -89,14 +98,24 @@ struct CheckReport: Codable {
         for host in topology.hosts {
             do {
                 let compiled = try Compiler.compile(
-                    topology: topology, host: host.name, underlayMTU: underlayMTU, generation: 1, seed: 1,
-                    allocation: SlotAllocation())
+                    topology: topology,
+                    host: host.name,
+                    underlayMTU: underlayMTU,
+                    generation: 1,
+                    seed: 1,
+                    allocation: SlotAllocation()
+                )
                 let estimate = compiled.memory
                 memory.append(
                     Memory(
-                        host: host.name, ports: compiled.endpoints.count { $0.key.tenant != nil },
-                        snapshot: estimate.snapshot, counters: estimate.counters, learned: estimate.learned,
-                        total: estimate.total))
+                        host: host.name,
+                        ports: compiled.endpoints.count { $0.key.tenant != nil },
+                        snapshot: estimate.snapshot,
+                        counters: estimate.counters,
+                        learned: estimate.learned,
+                        total: estimate.total
+                    )
+                )
             } catch {
                 problems.append(error.problem)
             }
@@ -107,24 +126,44 @@ struct CheckReport: Codable {
 
     func text(_ style: Style) -> String {
         var networks = TextTable(
-            .text("NETWORK"), .text("SEGMENT"), .number("MTU"), .text("SUBNETS"), .text("PORTS"))
+            .text("NETWORK"),
+            .text("SEGMENT"),
+            .number("MTU"),
+            .text("SUBNETS"),
+            .text("PORTS")
+        )
         for segment in segments {
             networks.add(
-                segment.network, segment.segment, "\(segment.mtu)", segment.subnets.joined(separator: " "),
-                segment.ports.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value)" }.joined(separator: " "))
+                segment.network,
+                segment.segment,
+                "\(segment.mtu)",
+                segment.subnets.joined(separator: " "),
+                segment.ports.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value)" }.joined(separator: " ")
+            )
         }
         var hosts = TextTable(
-            .text("HOST"), .number("PORTS"), .number("MEMORY"), .number("SNAPSHOT"), .number("COUNTERS"),
-            .number("LEARNED"))
+            .text("HOST"),
+            .number("PORTS"),
+            .number("MEMORY"),
+            .number("SNAPSHOT"),
+            .number("COUNTERS"),
+            .number("LEARNED")
+        )
         for host in memory {
             hosts.add(
-                host.host, "\(host.ports)", Amounts.bytes(UInt64(host.total)), Amounts.bytes(UInt64(host.snapshot)),
-                Amounts.bytes(UInt64(host.counters)), Amounts.bytes(UInt64(host.learned)))
+                host.host,
+                "\(host.ports)",
+                Amounts.bytes(UInt64(host.total)),
+                Amounts.bytes(UInt64(host.snapshot)),
+                Amounts.bytes(UInt64(host.counters)),
+                Amounts.bytes(UInt64(host.learned))
+            )
         }
         let legend = """
             Memory at its most: two snapshots while one replaces the other, counters, and as many learned addresses as \
             may be. MTUs for an underlay of \(underlayMTU) bytes.
             """
-        return [networks, hosts].filter { !$0.isEmpty }.map { $0.render(style) }.joined(separator: "\n\n") + "\n\n" + legend
+        return [networks, hosts].filter { !$0.isEmpty }.map { $0.render(style) }.joined(separator: "\n\n") + "\n\n"
+            + legend
     }
 }

@@ -20,9 +20,13 @@ struct TraceCommand: AsyncParsableCommand {
               sluice trace --in red/fw vlan=10 src=02:00:00:00:00:01 from=10.0.0.11 to=224.0.0.5 proto=89
               sluice trace --in red/web type=arp from=10.0.0.11 to=10.0.0.12
               sluice trace --from-vtep 192.0.2.2 --vni 5001 @frame.pcapng
-            """)
+            """
+    )
 
-    @Option(name: .customLong("in"), help: "The port at which the frame comes in, as TENANT/PORT, or a provider network.")
+    @Option(
+        name: .customLong("in"),
+        help: "The port at which the frame comes in, as TENANT/PORT, or a provider network."
+    )
     var port: String?
 
     @Option(help: "The remote VTEP out of whose tunnel the frame comes, instead of a port.")
@@ -73,7 +77,8 @@ struct TraceCommand: AsyncParsableCommand {
             style.faint(stage + String(repeating: " ", count: width - stage.count)) + "  " + text
         }
         for output in view.outputs {
-            let place = output.peer.map { "vtep \($0) by \(output.endpoint)" } ?? "\(output.kind.rawValue) \(output.endpoint)"
+            let place =
+                output.peer.map { "vtep \($0) by \(output.endpoint)" } ?? "\(output.kind.rawValue) \(output.endpoint)"
             if let reason = output.reason {
                 lines.append(style.bad("not to \(place): \(reason). \(output.sentence ?? "")"))
             } else {
@@ -84,7 +89,11 @@ struct TraceCommand: AsyncParsableCommand {
             lines.append(style.bad("dropped: \(view.reason ?? "?").") + " \(view.sentence ?? "")")
         } else {
             let copies = view.outputs.count { $0.reason == nil }
-            lines.append(style.good(view.verdict == "flood" ? "flooded: \(ShowText.plural(copies, "copy", "copies"))." : "forwarded."))
+            lines.append(
+                style.good(
+                    view.verdict == "flood" ? "flooded: \(ShowText.plural(copies, "copy", "copies"))." : "forwarded."
+                )
+            )
         }
         return lines.joined(separator: "\n")
     }

@@ -15,7 +15,8 @@ struct CaptureCommand: AsyncParsableCommand {
               sluice capture --port red/web -w web.pcapng
               sluice capture --drops -c 10 -w drops.pcapng
               sluice capture --network red/app | wireshark -k -i -
-            """)
+            """
+    )
 
     @Option(help: "Only what enters or leaves this port, as TENANT/PORT, or a provider network or tunnel socket.")
     var port: String?
@@ -26,7 +27,10 @@ struct CaptureCommand: AsyncParsableCommand {
     @Flag(help: "Only dropped frames; with --port those that came in there.")
     var drops = false
 
-    @Option(name: [.customShort("w"), .long], help: "The file to write, or - for standard output, which is the default.")
+    @Option(
+        name: [.customShort("w"), .long],
+        help: "The file to write, or - for standard output, which is the default."
+    )
     var write: String?
 
     @Option(name: [.customShort("c"), .long], help: "Stop after so many frames.")

@@ -67,8 +67,10 @@ struct OverviewText {
         let learned = network.learned > 0 ? ", \(network.learned) learned" : ""
         let drops = network.drops > 0 ? ", \(ShowText.plural(Int(clamping: network.drops), "drop"))" : ""
         return Node(
-            text: "network \(short(network.name))  \(style.faint("\(ShowText.segment(network)), mtu \(network.mtu)\(learned)\(drops)"))",
-            children: children)
+            text:
+                "network \(short(network.name))  \(style.faint("\(ShowText.segment(network)), mtu \(network.mtu)\(learned)\(drops)"))",
+            children: children
+        )
     }
 
     private func port(_ port: EndpointView, vlan: Int?) -> Node {
@@ -78,20 +80,24 @@ struct OverviewText {
         ]
         return Node(
             text: "port \(short(port.name))  \(style.state(port.state))  "
-                + style.faint(words.compactMap { $0 }.joined(separator: ", ")))
+                + style.faint(words.compactMap { $0 }.joined(separator: ", "))
+        )
     }
 
     private func uplink(_ uplink: EndpointView) -> Node {
         let carries = ShowText.plural(uplink.networks.count, "network")
         return Node(
-            text: "\(uplink.name)  \(style.state(uplink.state))  " + style.faint("\(uplink.device), \(carries)"))
+            text: "\(uplink.name)  \(style.state(uplink.state))  " + style.faint("\(uplink.device), \(carries)")
+        )
     }
 
     private func tunnel(_ tunnel: TunnelView) -> Node {
         Node(
             text: "\(tunnel.peer)  "
                 + style.faint(
-                    "\(tunnel.kinds.joined(separator: " ")), \(ShowText.plural(tunnel.networks.count, "network"))"))
+                    "\(tunnel.kinds.joined(separator: " ")), \(ShowText.plural(tunnel.networks.count, "network"))"
+                )
+        )
     }
 
     /// A name without its tenant.

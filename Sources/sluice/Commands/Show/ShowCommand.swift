@@ -16,7 +16,8 @@ struct ShowCommand: AsyncParsableCommand {
               sluice show fdb --network red/app
               sluice show drops --watch
               sluice show counters --json
-            """)
+            """
+    )
 
     enum Topic: String, CaseIterable, ExpressibleByArgument {
         case status, ports, uplinks, networks, fdb, tunnels, counters, drops

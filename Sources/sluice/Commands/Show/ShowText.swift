@@ -15,7 +15,8 @@ enum ShowText {
         } else {
             table.add("datapath", style.bad("not running"))
         }
-        let behind = view.generation == view.appliedGeneration ? "" : ", the datapath forwards by \(view.appliedGeneration)"
+        let behind =
+            view.generation == view.appliedGeneration ? "" : ", the datapath forwards by \(view.appliedGeneration)"
         table.add("generation", "\(view.generation)\(behind)")
         table.add("endpoints", "\(view.endpoints.up) of \(view.endpoints.total) up")
         table.add("networks", "\(view.networks) of \(plural(view.tenants, "tenant"))")
@@ -30,16 +31,35 @@ enum ShowText {
     static func endpoints(_ views: [EndpointView], _ style: Style) -> String {
         guard !views.isEmpty else { return "There are none on this host." }
         var table = TextTable(
-            .text("NAME"), .text("NETWORK"), .text("STATE"), .text("DEVICE"), .text("MAC"), .number("MTU"),
-            .text("ADDRESSES"), .number("RX FRAMES"), .number("RX BYTES"), .number("TX FRAMES"), .number("TX BYTES"),
-            .number("DROPS"))
+            .text("NAME"),
+            .text("NETWORK"),
+            .text("STATE"),
+            .text("DEVICE"),
+            .text("MAC"),
+            .number("MTU"),
+            .text("ADDRESSES"),
+            .number("RX FRAMES"),
+            .number("RX BYTES"),
+            .number("TX FRAMES"),
+            .number("TX BYTES"),
+            .number("DROPS")
+        )
         table.emphasise("STATE") { $0.state($1) }
         for view in views {
             table.add(
-                view.name, memberships(view), view.state, view.device, view.mac ?? "", "\(view.mtu)",
-                view.addresses.joined(separator: " "), Amounts.short(view.received.frames),
-                Amounts.bytes(view.received.bytes), Amounts.short(view.sent.frames), Amounts.bytes(view.sent.bytes),
-                Amounts.short(view.drops))
+                view.name,
+                memberships(view),
+                view.state,
+                view.device,
+                view.mac ?? "",
+                "\(view.mtu)",
+                view.addresses.joined(separator: " "),
+                Amounts.short(view.received.frames),
+                Amounts.bytes(view.received.bytes),
+                Amounts.short(view.sent.frames),
+                Amounts.bytes(view.sent.bytes),
+                Amounts.short(view.drops)
+            )
         }
         let notes = views.filter { !$0.detail.isEmpty }.map { style.bad("! \($0.name): \($0.detail)") }
         return ([table.render(style)] + notes).joined(separator: "\n")
@@ -61,14 +81,29 @@ enum ShowText {
     static func networks(_ views: [NetworkView], _ style: Style) -> String {
         guard !views.isEmpty else { return "There are no networks on this host." }
         var table = TextTable(
-            .text("NETWORK"), .text("SEGMENT"), .number("MTU"), .number("PORTS"), .text("REMOTE VTEPS"),
-            .number("LEARNED"), .number("LIMIT"), .number("DROPS"), .text("OPTIONS"))
+            .text("NETWORK"),
+            .text("SEGMENT"),
+            .number("MTU"),
+            .number("PORTS"),
+            .text("REMOTE VTEPS"),
+            .number("LEARNED"),
+            .number("LIMIT"),
+            .number("DROPS"),
+            .text("OPTIONS")
+        )
         for view in views {
             let peers = view.peers.prefix(3).joined(separator: " ")
             table.add(
-                view.name, segment(view), "\(view.mtu)", "\(view.ports.count)",
-                peers + (view.peers.count > 3 ? " +\(view.peers.count - 3)" : ""), "\(view.learned)",
-                view.macLimit.map(String.init) ?? "", Amounts.short(view.drops), options(view).joined(separator: " "))
+                view.name,
+                segment(view),
+                "\(view.mtu)",
+                "\(view.ports.count)",
+                peers + (view.peers.count > 3 ? " +\(view.peers.count - 3)" : ""),
+                "\(view.learned)",
+                view.macLimit.map(String.init) ?? "",
+                Amounts.short(view.drops),
+                options(view).joined(separator: " ")
+            )
         }
         return table.render(style)
     }
@@ -104,34 +139,68 @@ enum ShowText {
     static func tunnels(_ views: [TunnelView], _ style: Style) -> String {
         guard !views.isEmpty else { return "This host has no tunnels." }
         var table = TextTable(
-            .text("REMOTE VTEP"), .text("NAME"), .text("BY"), .text("NETWORKS"), .number("PATH MTU"),
-            .number("RX FRAMES"), .number("RX BYTES"), .number("TX FRAMES"), .number("TX BYTES"))
+            .text("REMOTE VTEP"),
+            .text("NAME"),
+            .text("BY"),
+            .text("NETWORKS"),
+            .number("PATH MTU"),
+            .number("RX FRAMES"),
+            .number("RX BYTES"),
+            .number("TX FRAMES"),
+            .number("TX BYTES")
+        )
         for view in views {
             let networks = view.networks.prefix(4).joined(separator: " ")
             table.add(
-                view.peer, view.name == view.peer ? "" : view.name, view.kinds.joined(separator: " "),
+                view.peer,
+                view.name == view.peer ? "" : view.name,
+                view.kinds.joined(separator: " "),
                 networks + (view.networks.count > 4 ? " +\(view.networks.count - 4)" : ""),
-                view.pathMTU.map(String.init) ?? "", Amounts.short(view.received.frames),
-                Amounts.bytes(view.received.bytes), Amounts.short(view.sent.frames), Amounts.bytes(view.sent.bytes))
+                view.pathMTU.map(String.init) ?? "",
+                Amounts.short(view.received.frames),
+                Amounts.bytes(view.received.bytes),
+                Amounts.short(view.sent.frames),
+                Amounts.bytes(view.sent.bytes)
+            )
         }
         return table.render(style)
     }
 
     static func counters(_ view: CountersView, _ style: Style) -> String {
         var table = TextTable(
-            .text("NAME"), .number("RX FRAMES"), .number("RX BYTES"), .number("RX SUPER"), .number("RX FAILED"),
-            .number("TX FRAMES"), .number("TX BYTES"), .number("TX SUPER"), .number("TX FAILED"), .number("DROPS"))
+            .text("NAME"),
+            .number("RX FRAMES"),
+            .number("RX BYTES"),
+            .number("RX SUPER"),
+            .number("RX FAILED"),
+            .number("TX FRAMES"),
+            .number("TX BYTES"),
+            .number("TX SUPER"),
+            .number("TX FAILED"),
+            .number("DROPS")
+        )
         for endpoint in view.endpoints {
             let (received, sent) = (endpoint.received, endpoint.sent)
             table.add(
-                endpoint.name, "\(received.frames)", "\(received.bytes)", "\(received.superFrames ?? 0)",
-                "\(received.failures ?? 0)", "\(sent.frames)", "\(sent.bytes)", "\(sent.superFrames ?? 0)",
-                "\(sent.failures ?? 0)", "\(endpoint.drops)")
+                endpoint.name,
+                "\(received.frames)",
+                "\(received.bytes)",
+                "\(received.superFrames ?? 0)",
+                "\(received.failures ?? 0)",
+                "\(sent.frames)",
+                "\(sent.bytes)",
+                "\(sent.superFrames ?? 0)",
+                "\(sent.failures ?? 0)",
+                "\(endpoint.drops)"
+            )
         }
         var events = TextTable(.text("EVENT"), .number("COUNT"), .text("MEANING"))
         for event in view.events where event.count > 0 { events.add(event.name, "\(event.count)", event.sentence) }
-        return [table.isEmpty ? "There are no endpoints." : table.render(style), events.isEmpty ? nil : events.render(style)]
-            .compactMap { $0 }.joined(separator: "\n\n")
+        return [
+            table.isEmpty ? "There are no endpoints." : table.render(style),
+            events.isEmpty ? nil : events.render(style),
+        ]
+        .compactMap { $0 }.joined(separator: "\n\n")
     }
 
     static func drops(_ view: DropsView, _ style: Style) -> String {

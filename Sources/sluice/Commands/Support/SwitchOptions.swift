@@ -11,7 +11,8 @@ struct SwitchOptions: ParsableArguments {
         help: """
             The directory in which the switch, or several of them, keep their sockets. Without it SLUICE_RUN_DIR counts, \
             then /run/sluice, XDG_RUNTIME_DIR/sluice, and /tmp/sluice-UID.
-            """)
+            """
+    )
     var runDir: String?
 
     @Option(help: "The control socket itself.")
@@ -27,6 +28,7 @@ struct SwitchOptions: ParsableArguments {
     func client() throws -> SwitchClient {
         SwitchClient(
             try SwitchChoice(socket: socket, runDirectory: runDir, host: host)
-                .resolve(environment: ProcessInfo.processInfo.environment))
+                .resolve(environment: ProcessInfo.processInfo.environment)
+        )
     }
 }

@@ -40,7 +40,8 @@ struct TextTable {
                 let text = cell(column)
                 let space = String(repeating: " ", count: widths[i] - text.count)
                 let isLast = i == shown.count - 1
-                line += columns[column].isRight ? space + look(column, text) : look(column, text) + (isLast ? "" : space)
+                line +=
+                    columns[column].isRight ? space + look(column, text) : look(column, text) + (isLast ? "" : space)
                 if !isLast { line += "  " }
             }
             while line.last == " " { line.removeLast() }

@@ -57,7 +57,8 @@ struct Rates: Codable, Sendable, Equatable {
                 row.sentBits = 8 * rate(\.sent.bytes)
                 row.drops = rate(\.drops)
                 return row
-            })
+            }
+        )
     }
 
     private static func ordered(_ rows: [Row]) -> [Row] {

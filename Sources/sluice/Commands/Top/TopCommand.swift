@@ -12,7 +12,8 @@ struct TopCommand: AsyncParsableCommand {
 
               sluice top
               sluice top --once --json
-            """)
+            """
+    )
 
     @Option(help: "Seconds between two looks.")
     var interval = 1.0
@@ -63,20 +64,31 @@ struct TopCommand: AsyncParsableCommand {
             room -= shown.count
             let hidden = list.count - shown.count
             sections.append(
-                table(title, Array(shown)).render(style) + (hidden > 0 ? "\n" + style.faint("… and \(hidden) more") : ""))
+                table(title, Array(shown)).render(style)
+                    + (hidden > 0 ? "\n" + style.faint("… and \(hidden) more") : "")
+            )
         }
         return sections.joined(separator: "\n\n")
     }
 
     private static func table(_ title: String, _ rows: [Rates.Row]) -> TextTable {
         var table = TextTable(
-            .text(title), .number("RX frame/s"), .number("RX bit/s"), .number("TX frame/s"), .number("TX bit/s"),
-            .number("DROP/s"))
+            .text(title),
+            .number("RX frame/s"),
+            .number("RX bit/s"),
+            .number("TX frame/s"),
+            .number("TX bit/s"),
+            .number("DROP/s")
+        )
         for row in rows {
             table.add(
-                row.name, Amounts.short(row.receivedFrames.rounded()), Amounts.short(row.receivedBits.rounded()),
-                Amounts.short(row.sentFrames.rounded()), Amounts.short(row.sentBits.rounded()),
-                Amounts.short(row.drops.rounded()))
+                row.name,
+                Amounts.short(row.receivedFrames.rounded()),
+                Amounts.short(row.receivedBits.rounded()),
+                Amounts.short(row.sentFrames.rounded()),
+                Amounts.short(row.sentBits.rounded()),
+                Amounts.short(row.drops.rounded())
+            )
         }
         return table
     }
