@@ -44,9 +44,9 @@ public struct APIServer: Sendable {
     /// How long requests that are under way when the switch ends may take.
     private static let grace: Duration = .milliseconds(500)
 
-    /// Serves until its task is cancelled, then removes the socket. Throws `ServiceError` if another switch answers at
-    /// the socket or the socket cannot be made.
-    public func run() async throws {
+    /// Serves until its task is cancelled, then removes the socket; `ready` is called once clients can connect. Throws
+    /// `ServiceError` if another switch answers at the socket or the socket cannot be made.
+    public func run(ready: @escaping @Sendable () -> Void = {}) async throws {
         let socket = try SocketFile(path: socketPath)
         defer { socket.remove() }
         let failure = Mutex<(any Error)?>(nil)
@@ -55,6 +55,7 @@ public struct APIServer: Sendable {
             do {
                 try socket.publish()
                 logger.info("API ready", metadata: ["socket": "\(socket.path)"])
+                ready()
             } catch {
                 failure.withLock { $0 = error }
                 channel.close(promise: nil)

@@ -8,15 +8,19 @@ import Wire
 // A frame's way through the worker, in the order in which it happens.
 
 extension Worker {
-    /// Reads one burst from an endpoint, forwards it, and sends what came of it.
+    /// Reads bursts from an endpoint until it has no more, or others have waited long enough; forwards each and sends
+    /// what came of it before the next is read, so that a large frame is still in the cache when it leaves.
     @inline(never)
     mutating func serve(_ slot: UInt32) {
-        let failure = engine.receive(ports + Int(slot), endpoint: slot, ring: ring, pool: pool)
-        if ring.count > 0 {
-            forwardBurst(slot)
-            flush()
+        for _ in 0..<Worker.burstsPerTurn {
+            let failure = engine.receive(ports + Int(slot), endpoint: slot, ring: ring, pool: pool)
+            if ring.count > 0 {
+                forwardBurst(slot)
+                flush()
+            }
+            if failure < 0 || ring.unreadable > 0 { return receiveFailed(slot, failure) }
+            if ring.isDrained { return }
         }
-        if failure < 0 || ring.unreadable > 0 { receiveFailed(slot, failure) }
     }
 
     /// Decides every frame of the receive ring and queues its copies.

@@ -8,6 +8,8 @@ import Wire
 extension Worker {
     /// Most endpoints that one wait reports.
     static var eventCapacity: Int { 64 }
+    /// Bursts that one endpoint may have before the others are looked at.
+    static var burstsPerTurn: Int { 4 }
     /// A turn without work lasts at most this long, so that `now` and ageing go on.
     static var idleMilliseconds: Int32 { 500 }
     /// Pages of learned addresses aged in a second: the standard table has its turn in a minute and a half.

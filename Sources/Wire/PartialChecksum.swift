@@ -132,5 +132,8 @@ public enum SegmentationKind {
 
     /// What speaks against cutting a frame whose transport header was found.
     @usableFromInline
-    static let unfit: ParsedFrame.Flags = [.fragment, .fragmentHeader, .routingHeader, .authenticationHeader]
+    /// Computed, not stored: a stored one would be initialised through the runtime.
+    static var unfit: ParsedFrame.Flags {
+        ParsedFrame.Flags.fragment.union(.fragmentHeader).union(.routingHeader).union(.authenticationHeader)
+    }
 }

@@ -4,35 +4,29 @@ import Rings
 import Tables
 import Wire
 
-/// Memory for a snapshot that lives as long as the test.
+/// A snapshot in memory of its own, never given back.
 final class OwnedSnapshot {
-    private let memory: UnsafeMutableRawBufferPointer
     let snapshot: Snapshot
 
     init(_ image: [UInt8]) throws {
-        memory = .allocate(byteCount: image.count, alignment: 16)
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: image.count, alignment: 16)
         memory.copyBytes(from: image)
         snapshot = try Snapshot(validating: UnsafeRawBufferPointer(memory))
     }
-
-    deinit { memory.deallocate() }
 }
 
-/// Private memory for a state region.
+/// A state region in memory of its own, never given back.
 final class OwnedState {
-    private let memory: UnsafeMutableRawPointer
     let region: StateRegion
 
     init() {
         let capacity = StateCapacity(endpoints: 32, segments: 32, attachments: 128, peers: 8, macBuckets: 256)
         let size = StateRegion.size(capacity)
-        memory = .allocate(byteCount: size, alignment: 4096)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
         StateRegion.format(memory, capacity, seed: 0x5EED)
         region = StateRegion(memory, count: size)!
     }
-
-    deinit { memory.deallocate() }
 }
 
 /// One switch in memory: ports of red and blue, all with the same addresses, and a VXLAN endpoint towards one peer.

@@ -14,13 +14,12 @@ struct Random: RandomNumberGenerator {
     }
 }
 
-/// A snapshot that owns its memory.
+/// A snapshot in memory of its own. Never given back: views into it live as long as they like, in optimised builds too.
 final class OwnedSnapshot {
-    private let memory: UnsafeMutableRawBufferPointer
     let snapshot: Snapshot
 
     init(_ image: [UInt8]) throws {
-        memory = .allocate(byteCount: image.count, alignment: 16)
+        let memory: UnsafeMutableRawBufferPointer = .allocate(byteCount: image.count, alignment: 16)
         memory.copyBytes(from: image)
         do {
             snapshot = try Snapshot(validating: UnsafeRawBufferPointer(memory))
@@ -29,24 +28,19 @@ final class OwnedSnapshot {
             throw error
         }
     }
-
-    deinit { memory.deallocate() }
 }
 
-/// A state region over private memory.
+/// A state region over private memory, never given back.
 final class OwnedState {
-    private let memory: UnsafeMutableRawPointer
     let region: StateRegion
 
     init(_ capacity: StateCapacity) {
         let size = StateRegion.size(capacity)
-        memory = .allocate(byteCount: size, alignment: 4096)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
         StateRegion.format(memory, capacity, seed: 0x5EED)
         region = StateRegion(memory, count: size)!
     }
-
-    deinit { memory.deallocate() }
 }
 
 /// `segments` segments with `ports` port attachments each, on one endpoint an attachment.

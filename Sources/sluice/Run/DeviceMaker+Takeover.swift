@@ -14,8 +14,10 @@ extension DeviceMaker {
             place = namespace.map { try? NetworkNamespace(named: $0) } ?? host
             name = tap
         case .tap:
+            // It was made as a veth pair, for want of /dev/net/tun.
+            guard case .port(let tenant, let port) = plan.key else { break }
             place = descriptors.first.flatMap(NetworkNamespace.init(ofSocket:))
-            name = EndpointMedium.ownEnd(tenant: plan.key.tenant ?? "", port: plan.key.description)
+            name = EndpointMedium.ownEnd(tenant: tenant, port: port)
         case .veth(_, _, let ownEnd):
             place = descriptors.first.flatMap(NetworkNamespace.init(ofSocket:))
             name = ownEnd

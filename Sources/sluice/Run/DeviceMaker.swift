@@ -54,7 +54,8 @@ final class DeviceMaker {
             tap = try place.run { try TAP.open(name: name) }
         } catch let error as PortError where [EACCES, EPERM, ENOENT].contains(error.code) && namespace != nil {
             // An unprivileged user may be kept from /dev/net/tun; a veth pair serves a namespace just as well.
-            let ownEnd = EndpointMedium.ownEnd(tenant: plan.key.tenant ?? "", port: plan.key.description)
+            guard case .port(let tenant, let port) = plan.key else { throw error }
+            let ownEnd = EndpointMedium.ownEnd(tenant: tenant, port: port)
             return try openVeth(
                 plan,
                 name,

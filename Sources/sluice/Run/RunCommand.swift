@@ -107,7 +107,7 @@ struct RunCommand: AsyncParsableCommand {
         let server = APIServer(service: main, socketPath: directory.path + "/api.sock", logger: logger)
         let config = config
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.run() }
+            group.addTask { [readyFd] in try await server.run { RunCommand.announce(readyFd) } }
             group.addTask { await main.watch() }
             group.addTask { [stream = signals.stream] in
                 for await number in stream {
@@ -115,7 +115,6 @@ struct RunCommand: AsyncParsableCommand {
                     await main.reload(config)
                 }
             }
-            announce()
             // The signal task ends on SIGINT or SIGTERM, the others only when something is badly wrong.
             try await group.next()
             group.cancelAll()
@@ -125,10 +124,11 @@ struct RunCommand: AsyncParsableCommand {
         withExtendedLifetime(signals) {}
     }
 
-    private func announce() {
-        guard let readyFd else { return }
-        _ = Glibc.write(readyFd, "ready\n", 6)
-        close(readyFd)
+    /// Tells whoever started this process that ports are up and commands are served.
+    private static func announce(_ descriptor: Int32?) {
+        guard let descriptor else { return }
+        _ = Glibc.write(descriptor, "ready\n", 6)
+        close(descriptor)
     }
 }
 
