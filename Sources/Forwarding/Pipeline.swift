@@ -16,9 +16,8 @@ public func decide<R: Recorder>(
         journey.decision.verdict = .drop
         journey.decision.reason = reason.rawValue
     }
-    let decision = journey.decision
-    recorder.note("verdict", snapshot.describe(decision))
-    return decision
+    recorder.note("verdict", snapshot.describe(journey.decision))
+    return journey.decision
 }
 
 /// The stages, in order. The first that finds a reason to drop ends the journey.

@@ -1,4 +1,5 @@
 import Forwarding
+import Glibc
 import Rings
 import Tables
 import Testing
@@ -45,12 +46,16 @@ struct Tally {
     var forwarded = 0
     var flooded = 0
     var copies = 0
+    var events = [Int](repeating: 0, count: 64)
     var reasons = [Int](repeating: 0, count: StateRegion.reasons)
 
     var summary: String {
         let drops = DropReason.allCases.filter { reasons[Int($0.rawValue)] > 0 }
             .map { "\($0.name) \(reasons[Int($0.rawValue)])" }
-        return "\(forwarded) forwarded, \(flooded) flooded, \(copies) copies; " + drops.joined(separator: ", ")
+        let events = Event.allCases.filter { self.events[Int($0.rawValue)] > 0 }
+            .map { "\($0.name) \(self.events[Int($0.rawValue)])" }
+        return "\(forwarded) forwarded, \(flooded) flooded, \(copies) copies; "
+            + (drops + events).joined(separator: ", ")
     }
 }
 
@@ -167,11 +172,12 @@ private struct Run {
     }
 
     private func bytesEqual(_ frame: Frame, _ bytes: [UInt8]) -> Bool {
-        bytes.withUnsafeBytes { UnsafeRawBufferPointer(start: frame.bytes, count: frame.length).elementsEqual($0) }
+        bytes.withUnsafeBytes { bytes.isEmpty || memcmp($0.baseAddress!, frame.bytes, frame.length) == 0 }
     }
 
     private func count(_ decision: Decision, _ copies: [Copy], _ tally: inout Tally) {
         tally.reasons[Int(decision.reason)] += 1
+        for event in Event.allCases where decision.events & event.bit != 0 { tally.events[Int(event.rawValue)] += 1 }
         if decision.verdict == .forward { tally.forwarded += 1 }
         if decision.verdict == .flood { tally.flooded += 1 }
         for copy in copies {

@@ -58,6 +58,8 @@ import Wire
                         return
                     }
                     applyECN(frame, decision)
+                    // What a tunnel behind this one would be told (RFC 6040 §4.1).
+                    #expect(decision.tos == UInt8(0xB8 | result))
                     let targets = decision.targets(tables.snapshot)
                     #expect(!targets.isEmpty)
                     for target in targets {

@@ -15,7 +15,14 @@ extension Cloud {
         var cloud = Cloud()
         cloud.endpoints.append(Endpoint(place: .unused, name: "nothing"))
         let providers = (0..<1 + random.below(2)).map {
-            cloud.add(Endpoint(place: .provider, name: "physnet\($0)", mtu: random.pick(Pool.mtus), readsTags: true))
+            cloud.add(
+                Endpoint(
+                    place: .provider,
+                    name: "physnet\($0)",
+                    mtu: random.pick(Pool.mtus),
+                    readsTags: random.chance(1, of: 2)
+                )
+            )
         }
         let vxlan = cloud.add(Endpoint(place: .vxlan(port: 4789), name: "vxlan"))
         let gre = cloud.add(Endpoint(place: .gre, name: "gre"))

@@ -134,6 +134,7 @@ extension Row {
                 }()
             ),
             refused("segments of 0 bytes", whole, cut(1, 0, 34)),
+            refused("segments of 0 bytes of nothing", frame(ipv4(protocol: 6, tcp([]))), cut(1, 0, 34)),
             refused("segments of 1 byte", whole, cut(1, 1, 34)),
             refused("unknown segmentation", whole, cut(255, 1448, 34)),
             refused("UDP fragmentation", frame(udp4), cut(3, 1448, 34, 6)),

@@ -64,6 +64,21 @@ import Wire
         }
     }
 
+    /// A flood list that names another network's port is a fault of the compiler; the frame still stays at home.
+    @Test func aWrongFloodListCrossesNothing() throws {
+        let sample = RuleTests.sample
+        var builder = sample.cloud.compile()
+        let list = [sample.atBlueWeb, sample.atWeb, sample.atDB, sample.atBlueH2]
+        builder.setFlood(segment: UInt32(sample.app), to: list.map(UInt32.init))
+        let tables = try LiveTables(builder, seed: 1)
+        let memory = FrameMemory()
+        withExtendedLifetime((tables, memory)) {
+            let frame = memory.place(Arrival(endpoint: sample.web, bytes: Row.plain(to: .broadcast)))
+            let decision = decide(frame, snapshot: tables.snapshot, macs: tables.state.macs, now: 0)
+            #expect(decision.targets(tables.snapshot) == [UInt32(sample.atDB)])
+        }
+    }
+
     /// Every reason that `decide` or `encapsulate` can give is given by some row.
     @Test func everyReasonHasARow() {
         var seen: Set<DropReason> = []

@@ -83,7 +83,7 @@ struct Sample {
         clearTrunk = trunkPort(&cloud, "red/cleartrunk")
         atClearTrunk = cloud.attach(clearTrunk, clear)
 
-        provider = cloud.add(Cloud.Endpoint(place: .provider, name: "physnet1", readsTags: true))
+        provider = cloud.add(Cloud.Endpoint(place: .provider, name: "physnet1"))
         atFlatProvider = cloud.attach(provider, flat)
         atLANProvider = cloud.attach(provider, lan, tpid: 0x8100, vid: 100)
         atBlueLANProvider = cloud.attach(provider, blueLANNetwork, tpid: 0x8100, vid: 200)
