@@ -75,8 +75,8 @@ public struct MACTable {
     @inlinable @inline(__always)
     func candidates(_ key: UInt64, _ segmentHigh: UInt64) -> (Int, Int) {
         let hash = KeyedHash.mix(key, segmentHigh, seed: seed)
-        let first = (hash & 0xFFFF_FFFF) &* UInt64(bucketCount) >> 32
-        let second = (hash >> 32) &* UInt64(bucketCount) >> 32
+        let first = ((hash & 0xFFFF_FFFF) &* UInt64(bucketCount)) >> 32
+        let second = ((hash >> 32) &* UInt64(bucketCount)) >> 32
         return (Int(truncatingIfNeeded: first) &* MACTable.width, Int(truncatingIfNeeded: second) &* MACTable.width)
     }
 
