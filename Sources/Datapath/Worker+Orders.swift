@@ -28,7 +28,7 @@ extension Worker {
             guard slot < capacity else { return -EINVAL }
             detach(slot)
             ports[slot] = order.port
-            return snapshot.generation == 0 ? 0 : beginReading(slot)
+            return order.command.wide == Command.untilSnapshot || snapshot.generation == 0 ? 0 : beginReading(slot)
         case Command.Kind.detach:
             guard slot < capacity else { return -EINVAL }
             detach(slot)
@@ -36,10 +36,9 @@ extension Worker {
         case Command.Kind.snapshot:
             guard let new = order.pointer?.assumingMemoryBound(to: Snapshot.self) else { return -EINVAL }
             guard fits(new.pointee) else { return -E2BIG }
-            let isFirst = snapshot.generation == 0
             snapshot = new.pointee
             state.appliedGeneration = snapshot.generation
-            if isFirst { for slot in 0..<capacity { _ = beginReading(slot) } }
+            for slot in 0..<capacity where !isReading[slot] { _ = beginReading(slot) }
             return 0
         case Command.Kind.flush:
             let segment = order.command.slot
@@ -62,14 +61,17 @@ extension Worker {
             && Int(new.attachmentCount) <= state.capacity.attachments && Int(new.peerCount) <= state.capacity.peers
     }
 
-    /// Before the first snapshot nothing is read: a frame that came then could only be lost.
+    /// An endpoint is read once a snapshot knows it: a frame that came before could only be lost.
     private func beginReading(_ slot: Int) -> Int32 {
         let descriptor = ports[slot].receiveDescriptor
-        return descriptor < 0 ? 0 : linux_epoll_add(epoll, descriptor, UInt32(LINUX_EPOLLIN), UInt64(slot))
+        guard descriptor >= 0 else { return 0 }
+        isReading[slot] = true
+        return linux_epoll_add(epoll, descriptor, UInt32(LINUX_EPOLLIN), UInt64(slot))
     }
 
     private mutating func detach(_ slot: Int) {
         if ports[slot].receiveDescriptor >= 0 { _ = linux_epoll_remove(epoll, ports[slot].receiveDescriptor) }
         ports[slot] = PortIO()
+        isReading[slot] = false
     }
 }

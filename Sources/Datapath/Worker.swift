@@ -16,6 +16,8 @@ public struct Worker: ~Copyable {
     let capacity: Int
     /// How each endpoint slot reads and writes.
     let ports: UnsafeMutablePointer<PortIO>
+    /// Whether epoll watches the slot's descriptor.
+    let isReading: UnsafeMutablePointer<Bool>
     let epoll: Int32
     let pool = BufferPool()
     let ring = ReceiveRing()
@@ -42,6 +44,8 @@ public struct Worker: ~Copyable {
         capacity = state.capacity.endpoints
         ports = .allocate(capacity: capacity)
         ports.initialize(repeating: PortIO(), count: capacity)
+        isReading = .allocate(capacity: capacity)
+        isReading.initialize(repeating: false, count: capacity)
         queues = TransmitQueues(endpoints: capacity)
         self.epoll = epoll
         self.mailbox = mailbox

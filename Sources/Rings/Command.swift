@@ -34,6 +34,8 @@ public struct Command: Equatable, Sendable {
     }
 
     public static let protocolVersion: UInt32 = 1
+    /// In `wide` of `endpoint`: send there at once, but do not read before the next snapshot.
+    public static let untilSnapshot: UInt64 = 1
 
     public var kind: UInt32
     public var slot: UInt32

@@ -147,11 +147,21 @@ extension Switch {
         let memory = try SharedMemory.sealed("sluice-snapshot", compiled.image)
         let view = try Snapshot(validating: UnsafeRawBufferPointer(start: memory.base, count: memory.count))
         guard let datapath else { throw SystemRefusal("reach the datapath", settings.host, errno: EPIPE) }
-        // The snapshot first: what arrives at a new endpoint meanwhile waits in its device and is not lost.
-        datapath.send(Command(Command.Kind.snapshot, wide: view.generation), fds: [memory.fd])
-        try sync()
-        for (slot, endpoint) in opened { attach(slot, endpoint) }
-        try sync()
+        do {
+            // Known before it is read, attached before it is sent to: no frame meets half of the change.
+            for (slot, endpoint) in opened { attach(slot, endpoint, wide: Command.untilSnapshot) }
+            datapath.send(Command(Command.Kind.snapshot, wide: view.generation), fds: [memory.fd])
+            try sync()
+        } catch {
+            for slot in opened.keys {
+                if let old = served[slot] {
+                    attach(slot, old)
+                } else {
+                    datapath.send(.init(Command.Kind.detach, slot: slot))
+                }
+            }
+            throw error
+        }
         for (slot, endpoint) in opened {
             if let old = served[slot], old.plan.medium != endpoint.plan.medium {
                 maker.remove(old.plan.medium, madeAsVeth: old.kind == .packet)
