@@ -183,9 +183,10 @@ actor Switch {
         )
     }
 
-    func attach(_ slot: UInt32, _ endpoint: OpenedEndpoint) {
+    /// Has the datapath serve an endpoint; with `Command.untilSnapshot` it reads it only after the next snapshot.
+    func attach(_ slot: UInt32, _ endpoint: OpenedEndpoint, wide: UInt64 = 0) {
         datapath?.send(
-            Command(Command.Kind.endpoint, slot: slot, value: endpoint.kind.rawValue),
+            Command(Command.Kind.endpoint, slot: slot, value: endpoint.kind.rawValue, wide: wide),
             fds: endpoint.descriptors
         )
     }
