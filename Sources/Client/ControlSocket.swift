@@ -26,8 +26,18 @@ public struct ControlSocket: Sendable, Equatable {
     public static func base(environment: [String: String], canUse: (String) -> Bool = usable) -> String {
         if let told = environment["SLUICE_RUN_DIR"], !told.isEmpty { return told }
         if canUse("/run/sluice") { return "/run/sluice" }
-        if let runtime = environment["XDG_RUNTIME_DIR"], !runtime.isEmpty { return "\(runtime)/sluice" }
-        return "/tmp/sluice-\(getuid())"
+        if let runtime = environment["XDG_RUNTIME_DIR"], runtime.hasPrefix("/"), canUse("\(runtime)/sluice") {
+            return "\(runtime)/sluice"
+        }
+        return lastResort
+    }
+
+    /// Everybody may write to /tmp, so what stands there counts only if it is ours.
+    static var lastResort: String { "/tmp/sluice-\(getuid())" }
+
+    static func isSomebodyElses(_ base: String) -> Bool {
+        var status = stat()
+        return base == lastResort && lstat(base, &status) == 0 && status.st_uid != getuid()
     }
 
     /// Whether a directory is there and writable, or may be made.
@@ -101,6 +111,7 @@ public struct SwitchChoice: Sendable, Equatable {
     public func resolve(environment: [String: String]) throws(ClientError) -> ControlSocket {
         if let socket { return ControlSocket(path: socket, host: host) }
         let base = runDirectory ?? ControlSocket.base(environment: environment)
+        guard !ControlSocket.isSomebodyElses(base) else { throw .forbidden(socket: base) }
         let own = ControlSocket.path(runDirectory: base)
         if host == nil, access(own, F_OK) == 0 { return ControlSocket(path: own) }
         var found = ControlSocket.all(under: base).filter { host == nil || $0.host == host }

@@ -6,12 +6,13 @@ import Testing
 
 @Suite struct ControlSocketTests {
     @Test func theBaseDependsOnWhoAsks() {
-        func base(_ environment: [String: String], root: Bool) -> String {
-            ControlSocket.base(environment: environment, canUse: { _ in root })
+        func base(_ environment: [String: String], root: Bool, owner: Bool = true) -> String {
+            ControlSocket.base(environment: environment, canUse: { $0.hasPrefix("/run") ? root : owner })
         }
         #expect(base(["SLUICE_RUN_DIR": "/x", "XDG_RUNTIME_DIR": "/y"], root: true) == "/x")
         #expect(base(["XDG_RUNTIME_DIR": "/y"], root: true) == "/run/sluice")
         #expect(base(["XDG_RUNTIME_DIR": "/y"], root: false) == "/y/sluice")
+        #expect(base(["XDG_RUNTIME_DIR": "/y"], root: false, owner: false) == "/tmp/sluice-\(getuid())")
         #expect(base([:], root: false) == "/tmp/sluice-\(getuid())")
     }
 

@@ -92,6 +92,20 @@ import Testing
         #expect(applied.map(\.dryRun) == [true, false] && applied[0].file == "a b&c.yaml")
     }
 
+    @Test func largeAnswersArriveWhole() async throws {
+        let fake = try FakeSwitch()
+        let place = fake.fixture.attachment("blue/app", "blue/db")
+        for i in 0..<900 {
+            fake.fixture.learn("02:01:00:00:\(10 + i / 90):\(10 + i % 90)", at: place)
+        }
+        let expected = fake.fixture.live.fdb()
+        try await withServer(fake) { client, _ in
+            let bytes = try await client.get("/v1/fdb")
+            #expect(bytes.count > 65_536)
+            #expect(try JSONDecoder().decode(FDBView.self, from: Data(bytes)) == expected)
+        }
+    }
+
     @Test func flushesOneNetworkOrAll() async throws {
         let fake = try FakeSwitch()
         try await withServer(fake) { client, _ in

@@ -127,7 +127,6 @@ import Testing
                 classify  untagged
                 to port red/web: a frame
                 not to vtep 192.0.2.2 by vxlan 192.0.2.1:4789: exceedsPathMTU. Too large.
-                flooded: 1 copy.
                 """
         )
     }

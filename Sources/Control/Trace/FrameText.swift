@@ -33,6 +33,8 @@ struct FrameText {
             guard !repeated else { throw TraceError("\(key)= is given twice.") }
             parser.words.append((key, String(word[word.index(after: sign)...])))
         }
+        // The one word that means two things is refused before anything that is merely missing.
+        if let proto = parser.words.first(where: { $0.key == "proto" }) { _ = try ProtocolText.number(proto.value) }
         return try parser.build(source: source)
     }
 

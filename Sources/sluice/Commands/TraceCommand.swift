@@ -69,31 +69,23 @@ struct TraceCommand: AsyncParsableCommand {
         Output.show(json ? try JSONText.of(view) : Self.text(view, Output.style))
     }
 
-    /// One line a stage, the endings last.
+    /// One line a stage; then where each copy goes, as it arrives there, or why it does not.
     static func text(_ view: TraceView, _ style: Style) -> String {
         let stages = [("frame", view.summary)] + view.lines.map { ($0.stage, $0.text) }
         let width = stages.map(\.0.count).max() ?? 0
         var lines = stages.map { stage, text in
-            style.faint(stage + String(repeating: " ", count: width - stage.count)) + "  " + text
+            let isBad = stage == "verdict" && view.verdict == "drop" && view.outputs.isEmpty
+            return style.faint(stage + String(repeating: " ", count: width - stage.count)) + "  "
+                + (isBad ? style.bad(text) : text)
         }
         for output in view.outputs {
-            let place =
-                output.peer.map { "vtep \($0) by \(output.endpoint)" } ?? "\(output.kind.rawValue) \(output.endpoint)"
+            let name = "\(output.kind.rawValue) \(output.endpoint)"
+            let place = output.peer.map { "vtep \($0) by \(output.endpoint)" } ?? name
             if let reason = output.reason {
-                lines.append(style.bad("not to \(place): \(reason). \(output.sentence ?? "")"))
+                lines.append(style.bad("not to \(place)") + ": \(reason). \(output.sentence ?? "")")
             } else {
                 lines.append(style.good("to \(place)") + ": \(output.summary)")
             }
-        }
-        if view.verdict == "drop" {
-            lines.append(style.bad("dropped: \(view.reason ?? "?").") + " \(view.sentence ?? "")")
-        } else {
-            let copies = view.outputs.count { $0.reason == nil }
-            lines.append(
-                style.good(
-                    view.verdict == "flood" ? "flooded: \(ShowText.plural(copies, "copy", "copies"))." : "forwarded."
-                )
-            )
         }
         return lines.joined(separator: "\n")
     }

@@ -19,7 +19,7 @@ enum ShowText {
             view.generation == view.appliedGeneration ? "" : ", the datapath forwards by \(view.appliedGeneration)"
         table.add("generation", "\(view.generation)\(behind)")
         table.add("endpoints", "\(view.endpoints.up) of \(view.endpoints.total) up")
-        table.add("networks", "\(view.networks) of \(plural(view.tenants, "tenant"))")
+        table.add("networks", "\(view.networks) for \(plural(view.tenants, "tenant"))")
         table.add("remote VTEPs", "\(view.peers)")
         table.add("learned", plural(view.learned, "address", "addresses"))
         table.add("drops", "\(view.drops)")
