@@ -37,7 +37,8 @@ extension Worker {
             }
             turns &+= 1
             state.turns = turns
-            if agedAt != now { age() }
+            // By the empty snapshot of the beginning every address would be a stranger's.
+            if agedAt != now && snapshot.generation != 0 { age() }
         }
     }
 

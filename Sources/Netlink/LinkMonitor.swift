@@ -1,3 +1,4 @@
+import CLinux
 import CNetlink
 import Glibc
 
@@ -22,9 +23,16 @@ public final class LinkMonitor {
     public let descriptor: Int32
     private var buffer = [UInt8](repeating: 0, count: 65536)
 
-    /// - Parameter receiveBuffer: bytes the kernel may queue before it drops events; beyond `net.core.rmem_max` only
-    ///   with CAP_NET_ADMIN.
-    public init(in namespace: NetworkNamespace? = nil, receiveBuffer: Int = 1 << 20) throws(NetlinkError) {
+    /// - Parameters:
+    ///   - receiveBuffer: bytes the kernel may queue before it drops events; beyond `net.core.rmem_max` only with
+    ///     CAP_NET_ADMIN.
+    ///   - followsOthers: hears of every other namespace too that has an id in this one (`Netlink.follow`). Such a
+    ///     namespace is not kept alive by being listened to, as it would be by a monitor inside.
+    public init(
+        in namespace: NetworkNamespace? = nil,
+        receiveBuffer: Int = 1 << 20,
+        followsOthers: Bool = false
+    ) throws(NetlinkError) {
         socket = try Netlink.openSocket(in: namespace)
         descriptor = nl_socket_get_fd(socket)
         var size = Int32(clamping: receiveBuffer)
@@ -37,6 +45,12 @@ public final class LinkMonitor {
                 throw NetlinkError("listen for", "device changes", errno: errno)
             }
         }
+        if followsOthers {
+            var on: Int32 = 1
+            guard setsockopt(descriptor, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, length) == 0 else {
+                throw NetlinkError("listen for", "device changes in other namespaces", errno: errno)
+            }
+        }
         guard nl_socket_set_nonblocking(socket) == 0 else {
             throw NetlinkError("listen for", "device changes", errno: errno)
         }
@@ -44,21 +58,33 @@ public final class LinkMonitor {
 
     deinit { nl_socket_free(socket) }
 
+    /// An event, and the id of the namespace it comes from; nil for the monitor's own.
+    public struct Located {
+        public var namespaceID: Int32?
+        public var event: LinkEvent
+    }
+
     /// Everything that was queued, oldest first; empty when nothing was.
-    public func drain() -> [LinkEvent] {
-        var events: [LinkEvent] = []
+    public func drain() -> [LinkEvent] { drainAll().map(\.event) }
+
+    /// The same, with where it happened.
+    public func drainAll() -> [Located] {
+        var events: [Located] = []
         while true {
+            var namespaceID: Int32 = -1
+            // The length is the message's own, also where the buffer was too short for it.
             let count = retryingInterrupts {
-                // With MSG_TRUNC the answer is the message's own length, also where the buffer was too short for it.
-                recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT | MSG_TRUNC))
+                buffer.withUnsafeMutableBytes {
+                    Int(linux_receive_located(descriptor, $0.baseAddress, $0.count, &namespaceID))
+                }
             }
             if count < 0 {
                 guard errno == ENOBUFS else { return events }
-                events.append(.overrun)
+                events.append(Located(namespaceID: nil, event: .overrun))
                 continue
             }
             if count > buffer.count {
-                events.append(.overrun)
+                events.append(Located(namespaceID: nil, event: .overrun))
                 continue
             }
             buffer.withUnsafeMutableBytes { bytes in
@@ -66,7 +92,9 @@ public final class LinkMonitor {
                 var next = bytes.baseAddress?.assumingMemoryBound(to: nlmsghdr.self)
                 while let header = next, nlmsg_ok(header, rest) != 0 {
                     next = nlmsg_next(header, &rest)
-                    if let event = LinkEvent(Message(header: header)) { events.append(event) }
+                    if let event = LinkEvent(Message(header: header)) {
+                        events.append(Located(namespaceID: namespaceID < 0 ? nil : namespaceID, event: event))
+                    }
                 }
             }
         }

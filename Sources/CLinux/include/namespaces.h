@@ -169,3 +169,22 @@ static inline int linux_spawn_sandboxed(const char *path, char *const argv[], ch
     *failed_step = failure.step;
     return -failure.error;
 }
+
+/// recvmsg(2) on a netlink socket that listens to many namespaces, without waiting. Returns the message's own length or
+/// -1 with errno; `namespace_id` is untouched for a message from the socket's own namespace (netlink(7),
+/// NETLINK_LISTEN_ALL_NSID).
+static inline long linux_receive_located(int fd, void *bytes, size_t count, int *namespace_id) {
+    struct iovec piece = {bytes, count};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {
+        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    long result = recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC);
+    if (result < 0) return result;
+    for (struct cmsghdr *item = CMSG_FIRSTHDR(&message); item; item = CMSG_NXTHDR(&message, item))
+        if (item->cmsg_level == 270 /* SOL_NETLINK */ && item->cmsg_type == 8 /* NETLINK_LISTEN_ALL_NSID */)
+            memcpy(namespace_id, CMSG_DATA(item), sizeof *namespace_id);
+    return result;
+}

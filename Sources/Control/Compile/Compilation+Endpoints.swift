@@ -146,10 +146,14 @@ extension Compilation {
         }
     }
 
-    /// The plans with the MTUs that their rows got, by slot.
+    /// The plans by slot, with their MTUs: of a shared endpoint what its row got, the most that any of its networks may
+    /// carry; of a port what suits all its networks, since what leaves a trunk's interface untagged or tagged has one MTU.
     func finishedPlans() -> [EndpointPlan] {
         var finished = plans
-        for i in finished.indices { finished[i].mtu = Int(builder.endpoints[Int(finished[i].slot)].mtu) }
+        for i in finished.indices {
+            finished[i].mtu =
+                i < scope.ports.count ? mtus.of(port(i)) : Int(builder.endpoints[Int(finished[i].slot)].mtu)
+        }
         return finished.sorted { $0.slot < $1.slot }
     }
 }

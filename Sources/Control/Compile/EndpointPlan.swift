@@ -10,7 +10,8 @@ public struct EndpointPlan: Sendable, Equatable {
     /// What to set on an interface that the switch makes. A TAP that is left on the host gets none: its address is that
     /// of whoever owns it.
     public var mac: MACAddress?
-    /// In bytes. Set on an interface that the switch makes; expected of any other.
+    /// In bytes. Set on an interface that the switch makes; expected of any other. A trunk gets the least of its
+    /// networks', while its row in the snapshot has the most: what it may receive is what any of them carries.
     public var mtu: Int
     /// To be set on the interface; empty on interfaces that the switch does not make and on a TAP left on the host.
     public var addresses: [IPPrefix]

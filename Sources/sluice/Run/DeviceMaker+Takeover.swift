@@ -4,9 +4,16 @@ import Netlink
 import Ports
 
 extension DeviceMaker {
+    /// Where an inherited endpoint's interface is, as `OpenedEndpoint` says it.
+    struct Found {
+        var interface: LinkFacts?
+        var watched: NetworkNamespace?
+        var followed: NamespaceIdentity?
+    }
+
     /// The interface behind descriptors that came from an earlier control process, and where to watch it. A packet
     /// socket knows its namespace, also when that has no name.
-    func find(_ plan: EndpointPlan, _ kind: PortKind, _ descriptors: [Int32]) -> (LinkFacts?, NetworkNamespace?) {
+    func find(_ plan: EndpointPlan, _ kind: PortKind, _ descriptors: [Int32]) -> Found {
         var place: NetworkNamespace?
         var name: String?
         switch plan.medium {
@@ -26,7 +33,12 @@ extension DeviceMaker {
             name = device
         case .vxlan, .gre: break
         }
-        guard let place, let name, let link = try? Netlink(in: place).link(named: name) else { return (nil, place) }
-        return (LinkFacts(link), place)
+        guard let place, let name else { return Found() }
+        let link = try? Netlink(in: place).link(named: name)
+        guard kind == .tap, place.identity != host.identity else {
+            return Found(interface: link.map(LinkFacts.init), watched: place, followed: place.identity)
+        }
+        try? follower.follow(place)
+        return Found(interface: link.map(LinkFacts.init), followed: place.identity)
     }
 }

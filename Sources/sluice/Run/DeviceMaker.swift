@@ -11,9 +11,14 @@ import Wire
 /// see, let alone answer, a tenant's frame.
 final class DeviceMaker {
     let host: NetworkNamespace
-    private var privateNamespace: NetworkNamespace?
+    let quiet: NetworkNamespace
+    let follower: NamespaceFollower
 
-    init(host: NetworkNamespace) { self.host = host }
+    init(host: NetworkNamespace) throws {
+        self.host = host
+        quiet = try NetworkNamespace.anonymous()
+        follower = try NamespaceFollower(home: quiet)
+    }
 
     /// Opens what the plan asks for. Throws `NetlinkError`, `PortError` or `SystemRefusal`; nothing is left behind then.
     func open(_ plan: EndpointPlan) throws -> OpenedEndpoint {
@@ -43,48 +48,58 @@ final class DeviceMaker {
         try namespace.map { try NetworkNamespace(named: $0) } ?? host
     }
 
+    /// Makes a TAP where it is to be. One for a namespace is made in the quiet one and moved: its descriptor then belongs
+    /// to the quiet namespace and does not keep the tenant's alive.
     private func openTAP(_ plan: EndpointPlan, _ name: String, _ namespace: String?) throws -> OpenedEndpoint {
         let place = try place(namespace)
+        let there = try Netlink(in: place)
+        if try there.link(named: name) != nil {
+            throw NetlinkError("create TAP", name, errno: EEXIST, detail: "an interface of that name exists")
+        }
         let tap: TAP.Opened
         do {
-            let netlink = try Netlink(in: place)
-            if try netlink.link(named: name) != nil {
-                throw NetlinkError("create TAP", name, errno: EEXIST, detail: "an interface of that name exists")
-            }
-            tap = try place.run { try TAP.open(name: name) }
+            tap = try makeTAP(plan, name, namespace)
         } catch let error as PortError where [EACCES, EPERM, ENOENT].contains(error.code) && namespace != nil {
             // An unprivileged user may be kept from /dev/net/tun; a veth pair serves a namespace just as well.
             guard case .port(let tenant, let port) = plan.key else { throw error }
             let ownEnd = EndpointMedium.ownEnd(tenant: tenant, port: port)
-            return try openVeth(
-                plan,
-                name,
-                namespace,
-                ownEnd,
-                remark: "a veth pair: this user may not open /dev/net/tun"
-            )
+            let remark = "a veth pair: this user may not open /dev/net/tun"
+            return try openVeth(plan, name, namespace, ownEnd, remark: remark)
         }
         do {
-            let netlink = try Netlink(in: place)
-            guard let link = try netlink.link(named: tap.name) else {
-                throw NetlinkError("find TAP", tap.name, errno: ENODEV)
-            }
-            try netlink.setTransmitQueueLength(2000, link.index)
-            try configure(netlink, link.index, plan, [.mac, .mtu, .addresses, .gateways])
-            guard let now = try netlink.link(index: link.index) else {
-                throw NetlinkError("find TAP", tap.name, errno: ENODEV)
-            }
+            if namespace != nil { try move(tap.name, to: place, renamingTo: name) }
+            guard let link = try there.link(named: name) else { throw NetlinkError("find TAP", name, errno: ENODEV) }
+            try there.setTransmitQueueLength(2000, link.index)
+            try configure(there, link.index, plan, [.mac, .mtu, .addresses, .gateways])
+            let now = try there.link(index: link.index) ?? link
+            let isOurs = place.identity == host.identity
+            if !isOurs { try follower.follow(place) }
             return OpenedEndpoint(
                 plan: plan,
                 kind: .tap,
                 descriptors: [tap.descriptor],
                 interface: LinkFacts(now),
-                watched: place
+                watched: isOurs ? place : nil,
+                followed: place.identity
             )
         } catch {
             close(tap.descriptor)
             throw error
         }
+    }
+
+    private func makeTAP(_ plan: EndpointPlan, _ name: String, _ namespace: String?) throws -> TAP.Opened {
+        guard namespace != nil, case .port(let tenant, let port) = plan.key else {
+            return try host.run { try TAP.open(name: name) }
+        }
+        let passing = EndpointMedium.ownEnd(tenant: tenant, port: port)
+        return try quiet.run { try TAP.open(name: passing) }
+    }
+
+    private func move(_ name: String, to place: NetworkNamespace, renamingTo new: String) throws {
+        let here = try Netlink(in: quiet)
+        guard let link = try here.link(named: name) else { throw NetlinkError("find TAP", name, errno: ENODEV) }
+        try here.setNamespace(place, link.index, renamingTo: new)
     }
 
     private func openVeth(
@@ -95,8 +110,7 @@ final class DeviceMaker {
         remark: String = ""
     ) throws -> OpenedEndpoint {
         let theirs = try place(namespace)
-        let ours = try privateNamespace ?? NetworkNamespace.anonymous()
-        privateNamespace = ours
+        let ours = quiet
         let inside = try Netlink(in: ours)
         let outside = try Netlink(in: theirs)
         try outside.createVeth(

@@ -11,9 +11,11 @@ final class OpenedEndpoint {
     let kind: PortKind
     /// Ours, kept as long as the endpoint is served: a TAP keeps its carrier even while the datapath is restarted.
     let descriptors: [Int32]
-    /// The interface that is watched, and where; nil for sockets.
+    /// The interface that is watched, and where; nil for sockets. Tenants' namespaces are only followed: `watched` would
+    /// keep them alive.
     let interface: LinkFacts?
     let watched: NetworkNamespace?
+    let followed: NamespaceIdentity?
     /// What the operator should know beside the state.
     let remark: String
 
@@ -23,6 +25,7 @@ final class OpenedEndpoint {
         descriptors: [Int32],
         interface: LinkFacts? = nil,
         watched: NetworkNamespace? = nil,
+        followed: NamespaceIdentity? = nil,
         remark: String = ""
     ) {
         self.plan = plan
@@ -30,8 +33,12 @@ final class OpenedEndpoint {
         self.descriptors = descriptors
         self.interface = interface
         self.watched = watched
+        self.followed = followed
         self.remark = remark
     }
+
+    /// Where the interface is.
+    var location: NamespaceIdentity? { watched?.identity ?? followed }
 
     deinit { descriptors.forEach { close($0) } }
 }

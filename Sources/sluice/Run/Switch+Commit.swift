@@ -97,7 +97,7 @@ extension Switch {
         var indexes: [EndpointKey: UInt32] = [:]
         for endpoint in served.values {
             guard case .port = endpoint.plan.key, let interface = endpoint.interface,
-                endpoint.watched?.identity == maker.host.identity
+                endpoint.location == maker.host.identity
             else { continue }
             indexes[endpoint.plan.key] = interface.index
         }

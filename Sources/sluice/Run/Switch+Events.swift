@@ -10,6 +10,7 @@ extension Switch {
     func handle(_ descriptor: Int32) {
         if descriptor < 0 { return handleTimer(~descriptor) }
         if descriptor == datapath?.socket { return handleDatapath() }
+        if descriptor == maker.follower.descriptor { return handleFollowed() }
         guard let (identity, monitor) = monitors.first(where: { $0.value.descriptor == descriptor }) else { return }
         let events = monitor.drain()
         pump.arm(descriptor)
@@ -80,7 +81,7 @@ extension Switch {
 
     private func handle(_ event: LinkEvent, in identity: NamespaceIdentity) {
         let slots = devices.keys.filter { slot in
-            served[slot]?.watched?.identity == identity
+            served[slot]?.location == identity
                 || served[slot] == nil && identity == maker.host.identity
         }
         switch event {
@@ -95,6 +96,25 @@ extension Switch {
             else { return }
             for slot in slots { feed(slot, .resync(links.map(LinkFacts.init))) }
         default: break
+        }
+    }
+
+    /// Devices in tenants' namespaces. Where events were lost every one of them is looked at again.
+    private func handleFollowed() {
+        let events = maker.follower.drain()
+        pump.arm(maker.follower.descriptor)
+        for (identity, event) in events {
+            if let identity {
+                handle(event, in: identity)
+                continue
+            }
+            logger.warning("link events were lost; looking at every link again")
+            for (slot, endpoint) in served where endpoint.watched == nil && endpoint.followed != nil {
+                guard let name = endpoint.plan.medium.namespace, let place = try? NetworkNamespace(named: name),
+                    let links = try? Netlink(in: place).links()
+                else { continue }
+                feed(slot, .resync(links.map(LinkFacts.init)))
+            }
         }
     }
 

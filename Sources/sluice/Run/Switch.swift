@@ -62,7 +62,7 @@ actor Switch {
         self.settings = settings
         self.logger = logger
         pump = try EventPump()
-        maker = DeviceMaker(
+        maker = try DeviceMaker(
             host: try settings.namespace.map { try NetworkNamespace(named: $0) } ?? NetworkNamespace.current()
         )
         seed = UInt64.random(in: 1...UInt64.max)
@@ -83,6 +83,7 @@ actor Switch {
 
     /// Handles what the system reports until the stream of events ends.
     func watch() async {
+        pump.watch(maker.follower.descriptor)
         for await event in pump.events { handle(event) }
     }
 
@@ -173,13 +174,14 @@ actor Switch {
             gateways: [],
             mark: Mark()
         )
-        let (interface, watched) = maker.find(plan, kind, fds)
+        let found = maker.find(plan, kind, fds)
         served[slot] = OpenedEndpoint(
             plan: plan,
             kind: kind,
             descriptors: fds,
-            interface: interface,
-            watched: watched
+            interface: found.interface,
+            watched: found.watched,
+            followed: found.followed
         )
     }
 
