@@ -129,10 +129,6 @@ extension Compilation {
                 record.kind = EndpointKind.port
                 record.tenant = builder.string(tenant)
                 if case .trunk = port(i).membership { record.flags |= EndpointRecord.vlanAware }
-                if let index = interfaceIndexes[plan.key], index != 0 {
-                    record.interfaceIndex = index
-                    builder.markTenantInterface(index, endpoint: plan.slot)
-                }
             case .provider:
                 record.kind = EndpointKind.provider
                 record.flags |= EndpointRecord.vlanAware
@@ -141,6 +137,10 @@ extension Compilation {
                 record.port = UInt32(port)
             case .gre:
                 record.kind = EndpointKind.gre
+            }
+            if let index = interfaceIndexes[plan.key], index != 0 {
+                record.interfaceIndex = index
+                builder.markTenantInterface(index, endpoint: plan.slot)
             }
             builder.endpoints[Int(plan.slot)] = record
         }

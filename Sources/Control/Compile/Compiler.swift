@@ -21,8 +21,8 @@ public enum Compiler {
     ///
     /// - Parameters:
     ///   - underlayMTU: bytes of an IP packet that the hosts' underlay carries.
-    ///   - interfaceIndexes: of tenants' ports that have an interface in the host's own namespace: tunnel packets that
-    ///     come in there are refused.
+    ///   - interfaceIndexes: of endpoints whose interface is in the host's own namespace and belongs to tenants alone:
+    ///     tunnel packets that come in there are refused.
     ///   - generation: the snapshot's number, larger than that of any before.
     ///   - seed: secret and random.
     ///   - allocation: of the snapshot in force; a new one if there is none.

@@ -9,6 +9,7 @@ extension DeviceMaker {
         var interface: LinkFacts?
         var watched: NetworkNamespace?
         var followed: NamespaceIdentity?
+        var isTenants = false
     }
 
     /// The interface behind descriptors that came from an earlier control process, and where to watch it. A packet
@@ -36,7 +37,14 @@ extension DeviceMaker {
         guard let place, let name else { return Found() }
         let link = try? Netlink(in: place).link(named: name)
         guard kind == .tap, place.identity != host.identity else {
-            return Found(interface: link.map(LinkFacts.init), watched: place, followed: place.identity)
+            let netlink = try? Netlink(in: host)
+            let isHosts = link.flatMap { link in netlink.map { isUsedByHost(plan, link, $0) } } ?? false
+            return Found(
+                interface: link.map(LinkFacts.init),
+                watched: place,
+                followed: place.identity,
+                isTenants: place.identity == host.identity && !isHosts
+            )
         }
         try? follower.follow(place)
         return Found(interface: link.map(LinkFacts.init), followed: place.identity)

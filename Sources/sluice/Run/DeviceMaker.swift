@@ -25,8 +25,8 @@ final class DeviceMaker {
         switch plan.medium {
         case .tap(let name, let namespace): try openTAP(plan, name, namespace)
         case .veth(let name, let namespace, let ownEnd): try openVeth(plan, name, namespace, ownEnd)
-        case .device(let name): try openDevice(plan, name, guarded: true)
-        case .provider(let name): try openDevice(plan, name, guarded: false)
+        case .device(let name): try openDevice(plan, name)
+        case .provider(let name): try openDevice(plan, name)
         case .vxlan(let address, let port):
             OpenedEndpoint(
                 plan: plan,
@@ -80,7 +80,8 @@ final class DeviceMaker {
                 descriptors: [tap.descriptor],
                 interface: LinkFacts(now),
                 watched: isOurs ? place : nil,
-                followed: place.identity
+                followed: place.identity,
+                isTenants: isOurs
             )
         } catch {
             close(tap.descriptor)
@@ -141,15 +142,17 @@ final class DeviceMaker {
         }
     }
 
-    private func openDevice(_ plan: EndpointPlan, _ name: String, guarded: Bool) throws -> OpenedEndpoint {
+    /// Takes an existing device of the host. What arrives there is tenants' and must not reach the host's own stack,
+    /// which would answer ARP and pings and take forged tunnel packets; unless the host uses the device itself.
+    private func openDevice(_ plan: EndpointPlan, _ name: String) throws -> OpenedEndpoint {
         let netlink = try Netlink(in: host)
         guard let link = try netlink.link(named: name) else {
             throw NetlinkError("find device", name, errno: ENODEV, detail: "no interface of that name exists")
         }
         try netlink.setUp(link.index)
-        var remark = ""
-        if guarded {
-            // A tenant's device in the host's namespace: the host's own stack would see, and answer, its frames.
+        let isTenants = !isUsedByHost(plan, link, netlink)
+        var remark = isTenants ? "" : "the host uses this device itself: tenants on it can reach the host"
+        if isTenants {
             do {
                 try IngressGuard.install(on: name, in: host)
             } catch {
@@ -164,8 +167,20 @@ final class DeviceMaker {
             descriptors: [socket],
             interface: LinkFacts(now),
             watched: host,
+            isTenants: isTenants,
             remark: remark
         )
+    }
+
+    /// A tenant's own device never is. A provider network's is when the host has an address on it, or a bridge, bond or
+    /// VLAN device on top of it.
+    func isUsedByHost(_ plan: EndpointPlan, _ link: Link, _ netlink: Netlink) -> Bool {
+        guard case .provider = plan.key else { return false }
+        let linkLocal = IPPrefix(address: .v6(IPv6Address(high: 0xFE80 << 48, low: 0)), length: 10)
+        let addresses = (try? netlink.addresses(link.index)) ?? []
+        let links = (try? netlink.links()) ?? []
+        return link.master != nil || addresses.contains { !linkLocal.contains($0.address) }
+            || links.contains { $0.kind != "veth" && $0.peer?.index == link.index && $0.peer?.namespaceID == nil }
     }
 
     // MARK: Changing and removing
@@ -209,8 +224,8 @@ final class DeviceMaker {
         switch medium {
         case .veth(let name, let namespace, _): deleteLink(name, namespace)
         case .tap(let name, let namespace): if madeAsVeth { deleteLink(name, namespace) }
-        case .device(let name): IngressGuard.remove(from: name, in: host)
-        case .provider, .vxlan, .gre: break
+        case .device(let name), .provider(let name): IngressGuard.remove(from: name, in: host)
+        case .vxlan, .gre: break
         }
     }
 

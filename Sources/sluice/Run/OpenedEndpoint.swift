@@ -16,6 +16,8 @@ final class OpenedEndpoint {
     let interface: LinkFacts?
     let watched: NetworkNamespace?
     let followed: NamespaceIdentity?
+    /// Whether everything that arrives at the interface is tenants': no tunnel packet may come from there.
+    let isTenants: Bool
     /// What the operator should know beside the state.
     let remark: String
 
@@ -26,6 +28,7 @@ final class OpenedEndpoint {
         interface: LinkFacts? = nil,
         watched: NetworkNamespace? = nil,
         followed: NamespaceIdentity? = nil,
+        isTenants: Bool = false,
         remark: String = ""
     ) {
         self.plan = plan
@@ -34,6 +37,7 @@ final class OpenedEndpoint {
         self.interface = interface
         self.watched = watched
         self.followed = followed
+        self.isTenants = isTenants
         self.remark = remark
     }
 

@@ -96,9 +96,7 @@ extension Switch {
     private func interfaceIndexes(_ served: [UInt32: OpenedEndpoint]) -> [EndpointKey: UInt32] {
         var indexes: [EndpointKey: UInt32] = [:]
         for endpoint in served.values {
-            guard case .port = endpoint.plan.key, let interface = endpoint.interface,
-                endpoint.location == maker.host.identity
-            else { continue }
+            guard endpoint.isTenants, let interface = endpoint.interface else { continue }
             indexes[endpoint.plan.key] = interface.index
         }
         return indexes

@@ -181,7 +181,8 @@ actor Switch {
             descriptors: fds,
             interface: found.interface,
             watched: found.watched,
-            followed: found.followed
+            followed: found.followed,
+            isTenants: found.isTenants
         )
     }
 
