@@ -52,7 +52,8 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_left():
-    """Whatever a file of tests makes, it removes."""
+    """Whatever a file of tests makes, it removes. Fixtures of a module that make something depend on this one, so that
+    they are closed before it looks."""
     before = world.residue()
     yield
     left = world.difference(before, world.residue())
@@ -61,13 +62,6 @@ def nothing_left():
 
 @pytest.fixture
 def namespaces():
-    made = Namespaces()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def module_namespaces():
     made = Namespaces()
     yield made
     made.close()
@@ -120,7 +114,7 @@ def bench(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def module_bench(tmp_path_factory):
+def module_bench(tmp_path_factory, nothing_left):
     made = Bench(str(tmp_path_factory.mktemp("bench")))
     yield made
     made.close()

@@ -43,7 +43,8 @@ def lab(request, module_bench):
 
     behind = f"{family}-device"
     cable((host, "eth3"), (behind, "eth0"), silent=False)
-    ip(behind, "link set eth0 address 02:00:00:00:00:13")
+    # The interface is not the switch's to configure: whoever owns the machine gives it the network's MTU.
+    ip(behind, f"link set eth0 address 02:00:00:00:00:13 mtu {MTU[family]}")
     address(behind, "eth0", f"{v4('device')}/24", f"{v6('device')}/64")
     attach = {
         "netns": {"netns": f"{family}-netns"},
@@ -61,6 +62,8 @@ def lab(request, module_bench):
                 for kind in ATTACHMENTS},
         }}), name=family)
     switch.family, switch.tenant, switch.spaces = family, tenant, [host, far, tenant]
+    # What the kernels say by themselves while the ports are being made, one after the other, is not the matter here.
+    switch.before = switch.show("drops")
     return switch
 
 
@@ -105,5 +108,6 @@ def test_between_ports_of_the_host(lab):
 
 def test_nothing_was_dropped(lab):
     """After all that traffic no frame had a reason to be dropped but a full queue."""
-    reasons = {reason for reason, count in lab.drops().items() if count}
-    assert reasons <= {"queueFull"}, lab.drops()
+    known = [(row["name"], row["reason"], row["count"]) for row in lab.before["endpoints"]]
+    new = [row for row in lab.show("drops")["endpoints"] if (row["name"], row["reason"], row["count"]) not in known]
+    assert {row["reason"] for row in new} <= {"queueFull"}, new

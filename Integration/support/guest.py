@@ -1,4 +1,5 @@
-"""Runs in the guest of `uml.py`: takes a command as a line of JSON, answers [status, output] as a line of JSON."""
+"""Runs in the guest of `uml.py`: takes [number, command] as a line of JSON, answers
+[number, status, output] as a line of JSON."""
 
 import json
 import subprocess
@@ -8,12 +9,13 @@ MARK = "\x01"
 
 print(MARK + "ready", flush=True)
 for line in sys.stdin:
-    command = json.loads(line)
-    if command is None:
+    request = json.loads(line)
+    if request is None:
         break
+    number, command = request
     done = subprocess.run(
-        command, shell=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        ["sh", "-e", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         errors="replace")
-    print(MARK + json.dumps([done.returncode, done.stdout]), flush=True)
+    print(MARK + json.dumps([number, done.returncode, done.stdout]), flush=True)
 with open("/proc/sysrq-trigger", "w") as trigger:
     trigger.write("o")

@@ -50,6 +50,12 @@ class Namespaces:
             ip(name, "link set lo up")
         return names[0] if len(names) == 1 else names
 
+    def make_silent(self, *names):
+        """Namespaces in which no interface speaks IPv6: a test sees its own frames and no others."""
+        self.make(*names)
+        for name in names:
+            set_sysctl(name, "net/ipv6/conf/default/disable_ipv6", 1)
+
     def remove(self, name):
         self.names.remove(name)
         end_inhabitants(name)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 
 from .shell import REPOSITORY, Finished, end, run, start, wait_until
 from .namespaces import entered
@@ -37,18 +38,20 @@ class Flood:
     def __init__(self, namespace, target, interval=0.002):
         self.interval = interval
         self.process = start("ping", "-n", "-D", "-i", interval, "-W", 1, target, namespace=namespace)
+        time.sleep(0.1)  # it has begun
 
     def stop(self):
-        """Ends it and answers (sent, received, longest gap between two replies in seconds, times of the gaps)."""
+        """Ends it and answers what became of it."""
         self.process.send_signal(2)
         output = self.process.communicate(timeout=10)[0]
-        times = [float(value) for value in re.findall(r"^\[([\d.]+)\] \d+ bytes from", output, re.MULTILINE)]
-        match = re.search(r"(\d+) packets transmitted, (\d+) received", output)
-        assert match and len(times) > 1, f"ping said:\n{output[-2000:]}"
-        gaps = sorted(((b - a, a) for a, b in zip(times, times[1:])), reverse=True)
-        duplicates = re.search(r"\+(\d+) duplicates", output)
-        return FloodResult(
-            int(match.group(1)), int(match.group(2)), gaps[0][0], int(duplicates.group(1)) if duplicates else 0)
+        replies = re.findall(r"^\[([\d.]+)\] \d+ bytes from.* icmp_seq=(\d+)", output, re.MULTILINE)
+        times = [float(moment) for moment, _ in replies]
+        assert len(times) > 1, f"ping said:\n{output[-2000:]}"
+        numbers = {int(number) for _, number in replies}
+        # What was on its way when the ping was ended is not lost.
+        sent = max(numbers)
+        gaps = sorted((b - a for a, b in zip(times, times[1:])), reverse=True)
+        return FloodResult(sent, len(numbers), gaps[0], len(replies) - len(numbers))
 
 
 class FloodResult:

@@ -40,7 +40,10 @@ class Guest:
             file.write(_INIT.format(modules=" ".join(MODULES), guest=guest))
         os.chmod(init, 0o755)
         self._plug(namespace, devices)
-        vectors = [f"vec{i}:transport=tap,ifname=vec{i},depth=128" for i in range(len(devices))]
+        # Without `gro` it throws away the super-frames that the TAP brings it.
+        vectors = [
+            f"vec{i}:transport=tap,ifname=vec{i},depth=128,gro=1,mtu={link(namespace, device)['mtu']}"
+            for i, device in enumerate(devices)]
         self.errors = open(os.path.join(self.directory, "errors"), "w+")
         self.process = subprocess.Popen(
             inside(namespace, [
@@ -48,6 +51,7 @@ class Guest:
                 "con0=fd:0,fd:1", "con=null", "quiet", f"uml_dir={self.directory}", *vectors]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, bufsize=0)
         self.buffer = b""
+        self.number = 0
         try:
             assert self._line(60) == b"ready"
         except BaseException:
@@ -89,8 +93,11 @@ class Guest:
 
     def run(self, command, check=True, patience=60):
         """Runs a command line; answers its output."""
-        self.process.stdin.write(json.dumps(command).encode() + b"\n")
-        status, output = json.loads(self._line(patience))
+        self.number += 1
+        self.process.stdin.write(json.dumps([self.number, command]).encode() + b"\n")
+        number = 0
+        while number != self.number:  # the answer to an earlier one may come late
+            number, status, output = json.loads(self._line(patience))
         if check:
             assert status == 0, f"in the guest, `{command}` ended with {status}:\n{output}"
         return output
