@@ -59,6 +59,10 @@ public enum VXLANSocket {
     ) throws(PortError) -> Int32 {
         let fd = OpenDescriptor(try steps.check(sender(address), "open the"))
         try askForOuterHeader(fd.value, address, steps)
+        if address.isIPv6 {
+            // A zero checksum must be accepted (RFC 7348 §5), which for IPv6 is the tunnel's to say (RFC 6935).
+            try steps.set(fd.value, LINUX_SOL_UDP, LINUX_UDP_NO_CHECK6_RX, 1, "accept a zero checksum on the")
+        }
         steps.enlargeBuffers(fd.value, receive: SocketBuffer.receive, send: nil)
         try steps.check(Syscall.bind(fd.value, SocketAddress(address, port: port)), "bind the")
         return fd.release()
