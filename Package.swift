@@ -37,7 +37,10 @@ let package = Package(
             dependencies: [
                 "Control", "Forwarding", "Model", "Tables", "Wire",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: common),
         .target(
             name: "Client",

@@ -1,7 +1,9 @@
 import API
 import ArgumentParser
 import CLinux
+import Client
 import Dispatch
+import Foundation
 import Glibc
 import Logging
 import Model
@@ -59,7 +61,7 @@ struct RunCommand: AsyncParsableCommand {
             let names = topology.hosts.map(\.name).joined(separator: ", ")
             throw CommandFailure("\(config): there is no host \(host); the file has \(names)")
         }
-        let directory = try RunDirectory(path: runDir ?? RunDirectory.base() + "/\(host)")
+        let directory = try RunDirectory(path: runDir ?? ControlSocket.base(environment: ProcessInfo.processInfo.environment) + "/\(host)")
         let lock = try directory.lock()
         defer { lock.release() }
         try directory.writeControlPID()

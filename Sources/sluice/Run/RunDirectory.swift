@@ -17,17 +17,6 @@ struct RunDirectory {
         chmod(path, 0o700)
     }
 
-    /// `$SLUICE_RUN_DIR`, else `/run/sluice` where that may be written, else `$XDG_RUNTIME_DIR/sluice`, else
-    /// `/tmp/sluice-UID`.
-    static func base() -> String {
-        if let set = getenv("SLUICE_RUN_DIR") { return String(cString: set) }
-        if access("/run/sluice", W_OK) == 0 || access("/run/sluice", F_OK) != 0 && access("/run", W_OK) == 0 {
-            return "/run/sluice"
-        }
-        if let runtime = getenv("XDG_RUNTIME_DIR") { return String(cString: runtime) + "/sluice" }
-        return "/tmp/sluice-\(getuid())"
-    }
-
     /// One control process for a run directory.
     struct Lock {
         fileprivate let fd: Int32

@@ -60,8 +60,8 @@ extension EndpointStatus {
             case .missing, .namespaceMissing: .missing
             case .failed: .failed
             }
-        let detail =
-            device.state == .working ? remark : [device.text, remark].filter { !$0.isEmpty }.joined(separator: "; ")
+        let text = device.text == "working" ? "" : device.text
+        let detail = [text, remark].filter { !$0.isEmpty }.joined(separator: "; ")
         self.init(
             slot: slot,
             key: plan.key.description,
