@@ -5,13 +5,15 @@ import PackageDescription
 // the wire. `.ci/run` checks it. Hot modules use `public` (never `package`) so that cross-module optimisation can
 // inline them; see README, "How it is built".
 let common: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("ExistentialAny")
 ]
 // Used by everything that a frame passes through. Exclusivity checks would be calls into the runtime per frame.
 let hot: [SwiftSetting] =
     common + [
         .unsafeFlags(
-            ["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))
+            ["-cross-module-optimization", "-enforce-exclusivity=unchecked"],
+            .when(configuration: .release)
+        )
     ]
 
 let package = Package(
@@ -29,36 +31,51 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(
-            name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
+            name: "CNetlink",
+            pkgConfig: "libnl-route-3.0",
+            providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]
+        ),
         .target(name: "CLinux", cSettings: [.unsafeFlags(["-O2"])]),
 
         .target(
             name: "API",
             dependencies: [
-                "Control", "Forwarding", "Model", "Tables", "Wire",
+                "Control", "Model", "Tables",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ], swiftSettings: common),
+            ],
+            swiftSettings: common
+        ),
         .target(
             name: "Client",
             dependencies: [
-                "Model", "Wire",
+                "Model",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-            ], swiftSettings: common),
+            ],
+            swiftSettings: common
+        ),
         .target(
-            name: "Control", dependencies: ["Forwarding", "Model", "Netlink", "Tables", "Wire"], swiftSettings: common),
+            name: "Control",
+            dependencies: ["Forwarding", "Model", "Rings", "Tables", "Wire"],
+            swiftSettings: common
+        ),
         .target(
-            name: "Datapath", dependencies: ["CLinux", "Forwarding", "Ports", "Rings", "Tables", "Wire"],
-            swiftSettings: hot),
+            name: "Datapath",
+            dependencies: ["CLinux", "Forwarding", "Ports", "Rings", "Tables", "Wire"],
+            swiftSettings: hot
+        ),
         .target(name: "Forwarding", dependencies: ["Rings", "Tables", "Wire"], swiftSettings: hot),
         .target(name: "Lab", dependencies: ["CLinux", "Model", "Netlink", "Wire"], swiftSettings: common),
         .target(
-            name: "Model", dependencies: ["Wire", .product(name: "Yams", package: "Yams")], swiftSettings: common),
+            name: "Model",
+            dependencies: ["Wire", .product(name: "Yams", package: "Yams")],
+            swiftSettings: common
+        ),
         .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "Wire"], swiftSettings: common),
         .target(name: "Ports", dependencies: ["CLinux", "Rings", "Wire"], swiftSettings: hot),
         .target(name: "Rings", dependencies: ["CLinux", "Wire"], swiftSettings: hot),
@@ -72,7 +89,9 @@ let package = Package(
                 "Tables", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-            ], swiftSettings: common),
+            ],
+            swiftSettings: common
+        ),
         .executableTarget(name: "sluice-datapath", dependencies: ["Datapath"], swiftSettings: hot),
 
         .testTarget(
@@ -80,10 +99,12 @@ let package = Package(
             dependencies: [
                 "API", "Client", "Control", "Forwarding", "Model", "Tables", "Wire",
                 .product(name: "Logging", package: "swift-log"),
-            ]),
+            ]
+        ),
         .testTarget(
             name: "SluiceTests",
-            dependencies: ["Control", "sluice", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            dependencies: ["Control", "sluice", .product(name: "ArgumentParser", package: "swift-argument-parser")]
+        ),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
         .testTarget(name: "TablesTests", dependencies: ["Tables", "Wire"]),
         .testTarget(name: "RingsTests", dependencies: ["Rings", "Wire"]),
@@ -93,11 +114,14 @@ let package = Package(
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter", cSettings: [.unsafeFlags(["-O2"])]),
         .testTarget(
             name: "DatapathTests",
-            dependencies: ["AllocationCounter", "Datapath", "Forwarding", "Ports", "Rings", "Tables", "Wire"]),
+            dependencies: ["AllocationCounter", "Datapath", "Forwarding", "Ports", "Rings", "Tables", "Wire"]
+        ),
         .testTarget(name: "ModelTests", dependencies: ["Model", "Wire"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "CLinux", "Wire"]),
         .testTarget(
-            name: "ControlTests", dependencies: ["Control", "Forwarding", "Model", "Rings", "Tables", "Wire"]),
+            name: "ControlTests",
+            dependencies: ["Control", "Forwarding", "Model", "Rings", "Tables", "Wire"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

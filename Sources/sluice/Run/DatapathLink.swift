@@ -65,12 +65,18 @@ final class DatapathLink {
     }
 
     /// Takes over a datapath that is running already; nil when none listens at `path`.
-    static func adopt(path: String) throws -> (DatapathLink, Inheritance)? {
+    static func adopt(path: String, pidFile: String) throws -> (DatapathLink, Inheritance)? {
         guard let link = try? connect(to: path) else { return nil }
         guard link.send(Command(Command.Kind.hello)) else { return nil }
         var inheritance = Inheritance()
+        var waited: Int32 = 0
         while true {
-            guard let (command, fds) = link.receive(timeout: patience) else {
+            guard let (command, fds) = link.receive(timeout: 250) else {
+                // It may have been dying when it was connected to: a killed process listens until the last of its
+                // packet sockets is closed, which takes the kernel a while.
+                if link.isClosed || !isAlive(pidFile) { return nil }
+                waited += 250
+                if waited < patience { continue }
                 throw SystemRefusal("talk to the running datapath", path, errno: ETIMEDOUT)
             }
             switch command.kind {
@@ -196,12 +202,32 @@ final class DatapathLink {
         return (command, Array(fds.prefix(count)))
     }
 
+    /// Whether the process of a pid file runs and is not on its way out (PF_EXITING among the flags of proc(5)).
+    private static func isAlive(_ pidFile: String) -> Bool {
+        guard let pid = try? RunDirectory.readText(pidFile).split(separator: "\n").first,
+            let status = try? RunDirectory.readText("/proc/\(pid)/stat"), let name = status.lastIndex(of: ")")
+        else { return false }
+        let fields = status[name...].split(separator: " ")
+        guard fields.count > 7, let flags = UInt64(fields[7]) else { return false }
+        return fields[1] != "Z" && fields[1] != "X" && flags & 4 == 0
+    }
+
+    /// Whether the other end is gone.
+    private var isClosed: Bool {
+        var byte: UInt8 = 0
+        let n = recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
+        return n == 0 || n < 0 && errno != EAGAIN
+    }
+
     // MARK: Ending
 
-    /// Takes notice of a datapath that has died, if it was our child.
+    /// Takes notice of a datapath that has died, if it was our child. Does not wait: the kernel may need a while to
+    /// close its packet sockets.
     func reap() {
-        var status: Int32 = 0
-        waitpid(pid, &status, 0)
+        Task.detached { [pid] in
+            var status: Int32 = 0
+            while waitpid(pid, &status, WNOHANG) == 0 { try? await Task.sleep(for: .milliseconds(50)) }
+        }
     }
 
     /// Ends the datapath process.
@@ -212,6 +238,7 @@ final class DatapathLink {
         // Its end of the socket closes when it is gone.
         while poll(&item, 1, 2000) > 0, receive(timeout: 0) != nil {}
         kill(pid, SIGKILL)
-        reap()
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
     }
 }

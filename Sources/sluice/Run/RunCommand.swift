@@ -61,7 +61,9 @@ struct RunCommand: AsyncParsableCommand {
             let names = topology.hosts.map(\.name).joined(separator: ", ")
             throw CommandFailure("\(config): there is no host \(host); the file has \(names)")
         }
-        let directory = try RunDirectory(path: runDir ?? ControlSocket.base(environment: ProcessInfo.processInfo.environment) + "/\(host)")
+        let directory = try RunDirectory(
+            path: runDir ?? ControlSocket.base(environment: ProcessInfo.processInfo.environment) + "/\(host)"
+        )
         let lock = try directory.lock()
         defer { lock.release() }
         try directory.writeControlPID()

@@ -160,6 +160,8 @@ extension Switch {
             }
             throw error
         }
+        // What the kernel has told about interfaces while they were set up concerns nobody yet.
+        handleFollowed()
         for (slot, endpoint) in opened {
             if let old = served[slot], old.plan.medium != endpoint.plan.medium {
                 maker.remove(old.plan.medium, madeAsVeth: old.kind == .packet)
@@ -201,6 +203,7 @@ extension Switch {
     func reopen(_ plan: EndpointPlan) -> DeviceEvent {
         do {
             let endpoint = try maker.open(plan)
+            handleFollowed()
             served[plan.slot] = endpoint
             attach(plan.slot, endpoint)
             try sync()

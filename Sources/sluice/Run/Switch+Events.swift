@@ -100,7 +100,7 @@ extension Switch {
     }
 
     /// Devices in tenants' namespaces. Where events were lost every one of them is looked at again.
-    private func handleFollowed() {
+    func handleFollowed() {
         let events = maker.follower.drain()
         pump.arm(maker.follower.descriptor)
         for (identity, event) in events {

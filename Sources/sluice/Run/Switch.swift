@@ -72,7 +72,10 @@ actor Switch {
 
     /// Takes over a running datapath or starts one. Returns the text of the file that a taken-over switch follows.
     func begin() throws -> String? {
-        if let (link, inheritance) = try DatapathLink.adopt(path: settings.path("datapath.sock")) {
+        if let (link, inheritance) = try DatapathLink.adopt(
+            path: settings.path("datapath.sock"),
+            pidFile: settings.path("datapath.pid")
+        ) {
             try takeOver(link, inheritance)
             return try? readFile(settings.path("applied.yaml"))
         }
