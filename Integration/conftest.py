@@ -14,18 +14,28 @@ from support.switch import Switch  # noqa: E402
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "only_on(*values): run for these values of a parameter only")
     if not os.environ.get("SLUICE_WORLD"):
         # pytest has its own files in place of standard output by now.
         config.pluginmanager.getplugin("capturemanager").stop_global_capturing()
         world.enter(config.invocation_params.args)
 
 
+def pytest_collection_modifyitems(items):
+    """`@pytest.mark.only_on(…)`: a test that makes sense for some values of its parameters only."""
+    def fits(item):
+        mark = item.get_closest_marker("only_on")
+        return not mark or any(value in mark.args for value in item.callspec.params.values())
+
+    items[:] = [item for item in items if fits(item)]
+
+
 def pytest_sessionstart(session):
     for binary in (shell.SLUICE, shell.DATAPATH):
         if not os.access(binary, os.X_OK):
             pytest.exit(f"{binary} is not there: build it with `make` (BUILD=… names another build directory)", 2)
-    # What crashes ends at once, as it does in production.
-    os.environ["SWIFT_BACKTRACE"] = "enable=no"
+    # What crashes has to end at once without help from here.
+    os.environ.pop("SWIFT_BACKTRACE", None)
     os.environ.setdefault("SLUICE_RUN_DIR", "/run/sluice")
     session.residue = world.residue()
 

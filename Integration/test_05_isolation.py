@@ -306,11 +306,11 @@ def refusals():
     yield "trunk", trunk, None
 
 
+# What a port refuses does not depend on the way between the hosts.
+@pytest.mark.only_on("vxlan", "flat")
 @pytest.mark.parametrize("kind", ["tap", "veth", "device", "trunk"])
 def test_each_refusal_has_its_counter(stage, kind):
     """On every kind of port the same frames have the same ends: the kernel hands tags over in two ways."""
-    if stage.transport not in ("vxlan", "flat"):
-        pytest.skip("what a port refuses does not depend on the way between the hosts")
     switch = stage.switches[PORTS[kind][0]]
     own, tap = mac(kind), mac("tap")
 
@@ -336,10 +336,9 @@ def test_each_refusal_has_its_counter(stage, kind):
             assert not port.with_token(mark)
 
 
+@pytest.mark.only_on("vlan", "dot1ad", "qinq")
 def test_other_vlans_on_the_wire_reach_nobody(stage):
     """Whatever else is on the provider's wire: other ids, other tag types, no tag."""
-    if stage.transport not in ("vlan", "dot1ad", "qinq"):
-        pytest.skip("no VLANs on the wire")
     fabric, switch = f"{stage.lab.name}-fabric", stage.switches["h2"]
     wire = next(each for each in stage.wires if each.device == "physnet1-h2")
     valid = {"vlan": C, "dot1ad": S, "qinq": S}[stage.transport]

@@ -185,6 +185,18 @@ def test_what_was_learned_and_counted_survives_the_datapath(switch):
     ping("t-tap", THERE)
 
 
+def test_datapath_dies_again_and_again(switch):
+    """Whatever kills it each time: the control process neither gives up nor spins, and the switch comes back."""
+    control = switch.pid("control")
+    for _ in range(8):
+        old = wait_until(lambda: switch.pid("datapath"), "a datapath")
+        switch.kill("datapath", signal.SIGILL)
+        wait_until(lambda old=old: switch.pid("datapath") != old, "its end", pause=0.002)
+    wait_until(lambda: ping("t-tap", THERE, count=1, check=False, patience=1), "the switch to be back", 5)
+    assert switch.pid("control") == control
+    assert switch.port("red/tap")["state"] == "up"
+
+
 def test_both_are_killed(switch):
     """After a crash of everything, a start makes everything anew, on top of whatever was left."""
     switch.kill("control", signal.SIGSTOP)
