@@ -12,7 +12,9 @@ BUILD ?= .build
 TESTS ?= Integration
 ARGS ?=
 
-SWIFT_OPTIONS = --configuration release --scratch-path $(BUILD)
+# One configuration for everything, so that it is built once and the tests are about what ships. Some tests look inside
+# of modules, which release builds allow only when asked to; it costs symbols, not speed.
+SWIFT_OPTIONS = --configuration release --scratch-path $(BUILD) -Xswiftc -enable-testing
 SOURCES = Package.swift Sources Tests
 
 .PHONY: all build lab test test-build test-swift test-world format lint clean
@@ -32,7 +34,6 @@ lab:
 test: test-build
 	@SWIFT="$(SWIFT)" PYTHON="$(PYTHON)" BUILD="$(BUILD)" .ci/tests $(TESTS) $(ARGS)
 
-# One configuration for everything: the tests are about what ships.
 test-build:
 	@.ci/setup test
 	$(SWIFT) build $(SWIFT_OPTIONS) --build-tests

@@ -53,6 +53,7 @@ final class DeviceMaker {
     private func openTAP(_ plan: EndpointPlan, _ name: String, _ namespace: String?) throws -> OpenedEndpoint {
         let place = try place(namespace)
         let there = try Netlink(in: place)
+        try outwaitLeftover(name, plan, there)
         if try there.link(named: name) != nil {
             throw NetlinkError("create TAP", name, errno: EEXIST, detail: "an interface of that name exists")
         }
@@ -114,6 +115,7 @@ final class DeviceMaker {
         let ours = quiet
         let inside = try Netlink(in: ours)
         let outside = try Netlink(in: theirs)
+        try outwaitLeftover(name, plan, outside)
         try outside.createVeth(
             .init(name, mac: plan.mac, mtu: plan.mtu, namespace: theirs),
             .init(ownEnd, mtu: plan.mtu, namespace: ours)
@@ -139,6 +141,16 @@ final class DeviceMaker {
         } catch {
             try? outside.delete(far.index)
             throw error
+        }
+    }
+
+    /// When a whole switch was killed, the kernel takes a moment to remove the interfaces that it had made. What has the
+    /// port's name and address, and is of a kind that we make, is such a leftover.
+    private func outwaitLeftover(_ name: String, _ plan: EndpointPlan, _ netlink: Netlink) throws {
+        for _ in 0..<100 {
+            guard let link = try netlink.link(named: name), link.mac == plan.mac, ["tun", "veth"].contains(link.kind)
+            else { return }
+            usleep(20_000)
         }
     }
 
