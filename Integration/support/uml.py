@@ -17,13 +17,15 @@ from .shell import REPOSITORY, inside
 
 MODULES = ["ipv6", "ip_gre", "ip6_gre", "8021q", "vxlan", "bridge", "veth"]
 
+# The program is read first: the repository may be below a directory that the guest covers.
 _INIT = """#!/bin/sh
+program=$(cat {guest})
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp
 mkdir -p /run/netns /run/m/lib/modules; ln -s /usr/lib/uml/modules/$(uname -r) /run/m/lib/modules/
 for module in {modules}; do modprobe -d /run/m $module; done
 ip link set lo up
 stty raw -echo
-exec /usr/bin/python3 -u {guest}
+exec /usr/bin/python3 -u -c "$program"
 """
 
 
