@@ -17,10 +17,10 @@ from .shell import REPOSITORY, inside
 
 MODULES = ["ipv6", "ip_gre", "ip6_gre", "8021q", "vxlan", "bridge", "veth"]
 
-# The program is read first: the repository may be below a directory that the guest covers.
+# The program is read first, in case the repository is below a directory that the guest covers.
 _INIT = """#!/bin/sh
 program=$(cat {guest})
-mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs tmpfs /run; mkdir /run/tmp; export TMPDIR=/run/tmp
 mkdir -p /run/netns /run/m/lib/modules; ln -s /usr/lib/uml/modules/$(uname -r) /run/m/lib/modules/
 for module in {modules}; do modprobe -d /run/m $module; done
 ip link set lo up
@@ -34,7 +34,7 @@ class Guest:
 
     def __init__(self, namespace, *devices, memory="160M"):
         """`devices` are interfaces of the namespace; they become vec0, vec1, … in the guest."""
-        # Not below /tmp, which the guest covers with its own; and the path of its sockets must be short.
+        # The path of its sockets must be short.
         self.directory = tempfile.mkdtemp(prefix="uml", dir="/run")
         guest = os.path.join(REPOSITORY, "Integration", "support", "guest.py")
         init = os.path.join(self.directory, "init")
