@@ -1,6 +1,7 @@
 # make          build the release binaries
 # make lab      two hosts, two tenants with the same addresses: see them talk and not meet
 # make test     every test: Swift's, then the built binaries against the world in network namespaces
+# make bench    bulk TCP beside the kernel's bridge and vxlan, as ratios (Benchmarks/README.md)
 # make format   format the sources         make lint     check them, as CI does
 # make clean    remove what was built
 #
@@ -17,7 +18,7 @@ ARGS ?=
 SWIFT_OPTIONS = --configuration release --scratch-path $(BUILD) -Xswiftc -enable-testing
 SOURCES = Package.swift Sources Tests
 
-.PHONY: all build lab test test-build test-swift test-world format lint clean
+.PHONY: all build lab test test-build bench format lint clean
 
 all: build
 
@@ -37,6 +38,10 @@ test: test-build
 test-build:
 	@.ci/setup test
 	$(SWIFT) build $(SWIFT_OPTIONS) --build-tests
+
+# In a world of its own, like the tests.
+bench: build
+	@BUILD="$(BUILD)" .ci/world $(PYTHON) Benchmarks/bulk_tcp.py
 
 format:
 	$(SWIFT) format --in-place --recursive $(SOURCES)
