@@ -55,30 +55,8 @@ public struct TransmitQueues: ~Copyable {
     ///   and asks again.
     @inline(__always)
     public func append(_ endpoint: UInt32) -> UnsafeMutablePointer<TransmitSlot>? {
-        let index = state.pointee.used
-        guard index < Int32(truncatingIfNeeded: slotCount), endpoint < UInt32(truncatingIfNeeded: endpointCount) else {
-            return nil
-        }
-        state.pointee.used = index &+ 1
-        let queue = queues + Int(endpoint)
-        if queue.pointee.head < 0 {
-            queue.pointee.head = index
-            dirtyEndpoints[Int(state.pointee.dirty)] = endpoint
-            state.pointee.dirty &+= 1
-        } else {
-            slots[Int(queue.pointee.tail)].next = index
-        }
-        queue.pointee.tail = index
-        queue.pointee.count &+= 1
-        let slot = slots + Int(index)
-        slot.pointee.next = -1
-        slot.pointee.headerLength = 0
-        slot.pointee.tunnelHeaderLength = 0
-        slot.pointee.tos = 0
-        slot.pointee.offload = .none
-        slot.pointee.flowHash = 0
-        slot.pointee.payload = nil
-        slot.pointee.payloadLength = 0
+        guard endpoint < UInt32(truncatingIfNeeded: endpointCount), let slot = reserve() else { return nil }
+        commit(endpoint)
         return slot
     }
 
