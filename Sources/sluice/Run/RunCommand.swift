@@ -96,10 +96,8 @@ struct RunCommand: AsyncParsableCommand {
     ) async throws {
         let signals = SignalStream([SIGINT, SIGTERM, SIGHUP])
         do {
-            if let applied = try await main.begin() {
-                // What was committed last is the truth, whatever file this start names.
-                let old = try Topology.load(text: applied, file: config)
-                _ = try await main.commit(old, text: applied, file: config)
+            if try await main.begin() {
+                await main.resume(fallback: text, file: config)
             } else {
                 let result = try await main.commit(topology, text: text, file: config)
                 for warning in result.warnings { logger.warning("\(warning.path): \(warning.message)") }

@@ -106,15 +106,23 @@ extension Switch {
         for (identity, event) in events {
             if let identity {
                 handle(event, in: identity)
+            } else {
+                logger.warning("link events were lost; looking at every link again")
+                lookAtEveryDevice()
+            }
+        }
+    }
+
+    /// Compares what is there with what was known, after events may have been missed.
+    func lookAtEveryDevice() {
+        for (slot, endpoint) in served where endpoint.location != nil {
+            let name = endpoint.plan.medium.namespace
+            guard let place = endpoint.watched ?? name.flatMap({ try? NetworkNamespace(named: $0) }) else {
+                feed(slot, .namespaceMissing)
                 continue
             }
-            logger.warning("link events were lost; looking at every link again")
-            for (slot, endpoint) in served where endpoint.watched == nil && endpoint.followed != nil {
-                guard let name = endpoint.plan.medium.namespace, let place = try? NetworkNamespace(named: name),
-                    let links = try? Netlink(in: place).links()
-                else { continue }
-                feed(slot, .resync(links.map(LinkFacts.init)))
-            }
+            guard let links = try? Netlink(in: place).links() else { continue }
+            feed(slot, .resync(links.map(LinkFacts.init)))
         }
     }
 

@@ -70,18 +70,33 @@ actor Switch {
 
     // MARK: Life
 
-    /// Takes over a running datapath or starts one. Returns the text of the file that a taken-over switch follows.
-    func begin() throws -> String? {
+    /// Takes over a running datapath, or starts one. Returns whether one was running.
+    func begin() throws -> Bool {
         if let (link, inheritance) = try DatapathLink.adopt(
             path: settings.path("datapath.sock"),
             pidFile: settings.path("datapath.pid")
         ) {
             try takeOver(link, inheritance)
-            return try? readFile(settings.path("applied.yaml"))
+            return true
         }
         try makeState()
         try startDatapath()
-        return nil
+        return false
+    }
+
+    /// Goes on where an earlier control process stopped. What was committed last is the truth, whatever file this start
+    /// names. A refusal is no reason to stop what forwards: the switch serves what it inherited, and says so.
+    func resume(fallback: String, file: String) {
+        let text = (try? readFile(settings.path("applied.yaml"))) ?? fallback
+        do {
+            _ = try commit(try Topology.load(text: text, file: file), text: text, file: file)
+        } catch {
+            logger.error(
+                "forwarding goes on as it was; the configuration could not be applied",
+                metadata: ["error": "\(error)"]
+            )
+        }
+        lookAtEveryDevice()
     }
 
     /// Handles what the system reports until the stream of events ends.
@@ -156,6 +171,7 @@ actor Switch {
             }
             inheritDescriptors(command.slot, kind, fds, snapshot)
         }
+        watchNamespaces()
         logger.info(
             "took over a running datapath",
             metadata: ["pid": "\(link.pid)", "endpoints": "\(inherited.count)", "generation": "\(generation)"]
@@ -187,6 +203,9 @@ actor Switch {
             followed: found.followed,
             isTenants: found.isTenants
         )
+        var device = EndpointDevice(plan: plan)
+        _ = device.handle(.opened(found.interface))
+        devices[slot] = device
     }
 
     /// Has the datapath serve an endpoint; with `Command.untilSnapshot` it reads it only after the next snapshot.
