@@ -1,6 +1,7 @@
 """Fixtures that every integration test has. The session runs in a world of its own, see `support/world.py`."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -14,6 +15,8 @@ from support.switch import Switch  # noqa: E402
 
 
 def pytest_configure(config):
+    # Whoever starts us in the background has interrupts ignored, and programs inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "only_on(*values): run for these values of a parameter only")
     if not os.environ.get("SLUICE_WORLD"):
         # pytest has its own files in place of standard output by now.
