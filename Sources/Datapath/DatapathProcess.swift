@@ -16,6 +16,8 @@ public enum DatapathProcess {
             return 2
         }
         for ignored in [SIGPIPE, SIGHUP, SIGINT] { signal(ignored, SIG_IGN) }
+        // The control process ignores this one while it waits for it by other means, and what is ignored is inherited.
+        signal(SIGTERM, SIG_DFL)
         writePID(to: pidFile)
         let epoll = linux_epoll_create()
         guard let mailbox = Mailbox(), let state = Beginning.state(), epoll >= 0,
