@@ -28,8 +28,7 @@ build:
 
 lab:
 	@.ci/setup lab
-	@$(SWIFT) build $(SWIFT_OPTIONS) --product sluice
-	@$(SWIFT) build $(SWIFT_OPTIONS) --product sluice-datapath
+	@$(SWIFT) build $(SWIFT_OPTIONS)
 	@PATH="$(abspath $(BUILD)/release):$$PATH" sluice lab run Configs/two-tenants.yaml -- Integration/demo
 
 test: test-build

@@ -81,7 +81,7 @@ def test_ping_of_the_whole_mtu(lab, kind):
     space = f"{lab.family}-{kind}"
     ping(space, v4("far"), size=MTU[lab.family] - 28, whole=True)
     ping(space, v6("far"), size=MTU[lab.family] - 48, whole=True)
-    assert ping(space, v4("far"), size=MTU[lab.family] - 27, whole=True, check=False) == 0
+    assert ping(space, v4("far"), size=MTU[lab.family] - 27, whole=True, check=False, patience=1) == 0
 
 
 @pytest.mark.parametrize("inner", ["ipv4", "ipv6"])
