@@ -42,27 +42,27 @@ def goodput(client, server, address):
 def kernel_bridge():
     sh("""
     ip netns add kb
-    ip -n kb link add br type bridge; ip -n kb link set br up
+    ip -n kb link add bridge0 type bridge; ip -n kb link set bridge0 up
     for i in 1 2; do
         ip netns add kb$i
         ip -n kb link add p$i type veth peer name eth0 netns kb$i
-        ip -n kb link set p$i master br up
+        ip -n kb link set p$i master bridge0 up
         ip -n kb$i addr add 10.1.0.$i/24 dev eth0; ip -n kb$i link set eth0 up
     done""")
 
 
 def kernel_vxlan():
     sh("""
-    ip netns add kvf; ip -n kvf link add br type bridge; ip -n kvf link set br up
+    ip netns add kvf; ip -n kvf link add bridge0 type bridge; ip -n kvf link set bridge0 up
     for i in 1 2; do
         ip netns add kvh$i; ip netns add kv$i
         ip -n kvf link add u$i type veth peer name under netns kvh$i
-        ip -n kvf link set u$i master br up
+        ip -n kvf link set u$i master bridge0 up
         ip -n kvh$i addr add 192.0.2.$i/24 dev under; ip -n kvh$i link set under up
         ip -n kvh$i link add vx type vxlan id 7 local 192.0.2.$i remote 192.0.2.$((3 - i)) dstport 4789 dev under
-        ip -n kvh$i link add br type bridge; ip -n kvh$i link set br up
-        ip -n kvh$i link set vx master br up
-        ip -n kvh$i link add p type veth peer name eth0 netns kv$i; ip -n kvh$i link set p master br up
+        ip -n kvh$i link add bridge0 type bridge; ip -n kvh$i link set bridge0 up
+        ip -n kvh$i link set vx master bridge0 up
+        ip -n kvh$i link add p type veth peer name eth0 netns kv$i; ip -n kvh$i link set p master bridge0 up
         ip -n kv$i link set eth0 mtu 1450; ip -n kv$i addr add 10.1.0.$i/24 dev eth0; ip -n kv$i link set eth0 up
     done""")
 
