@@ -1,6 +1,7 @@
 """Must hold 4: the far end is another Linux kernel (user-mode Linux), or Open vSwitch's userspace datapath."""
 
 import json
+import os
 
 import pytest
 
@@ -9,6 +10,9 @@ from support.ovs import OpenVSwitch
 from support.topology import network, port, topology
 from support.traffic import PYTHON, TRANSFER, Checksums, Listener, ping, transfer_to_listener
 from support.uml import Guest
+
+# Guests, and Open vSwitch's internal ports, are behind TAPs.
+pytestmark = pytest.mark.skipif(not os.access("/dev/net/tun", os.W_OK), reason="/dev/net/tun is for root only here")
 
 SOME = 16 << 20
 HERE, THERE = ("192.0.2.1", "2001:db8:2::1"), ("192.0.2.2", "2001:db8:2::2")
