@@ -55,7 +55,10 @@ def test_make_lab(residue):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_make_lab_is_interrupted(residue, number):
     process = make_lab(start_new_session=True)
-    wait_until(lambda: any("sluice-datapath" in line for line in world.processes().values()), "the lab to stand", 60)
+    wait_until(
+        lambda: process.poll() is not None or any("sluice-datapath" in line for line in world.processes().values()),
+        "the lab to stand", 60)
+    assert process.poll() is None, process.communicate()[0]
     time.sleep(0.2)
     os.killpg(process.pid, number)
     process.communicate(timeout=60)
