@@ -104,11 +104,19 @@ public struct Tenant: Sendable, Equatable {
     public var mark: Mark
     public var networks: [Network]
     public var ports: [Port]
+    public var routers: [Router]
 
-    public init(name: String, networks: [Network] = [], ports: [Port] = [], mark: Mark = Mark()) {
+    public init(
+        name: String,
+        networks: [Network] = [],
+        ports: [Port] = [],
+        routers: [Router] = [],
+        mark: Mark = Mark()
+    ) {
         self.name = name
         self.networks = networks
         self.ports = ports
+        self.routers = routers
         self.mark = mark
     }
 }
