@@ -21,9 +21,9 @@ extension PortEngine {
         case .tap: return receiveTAP(port, endpoint, ring, pool)
         case .packet: return receivePackets(port, endpoint, ring, pool)
         case .vxlan4: return receiveTunnel(port, endpoint, ring, pool, isIPv6: false, hasHeader: false)
-        case .vxlan6, .gre6: return receiveTunnel(port, endpoint, ring, pool, isIPv6: true, hasHeader: false)
+        case .vxlan6, .raw6: return receiveTunnel(port, endpoint, ring, pool, isIPv6: true, hasHeader: false)
         // A raw IPv4 socket hands over the IP header too (raw(7)).
-        case .gre4: return receiveTunnel(port, endpoint, ring, pool, isIPv6: false, hasHeader: true)
+        case .raw4: return receiveTunnel(port, endpoint, ring, pool, isIPv6: false, hasHeader: true)
         case .memory: return receiveMemory(port, endpoint, ring, pool)
         }
     }

@@ -3,7 +3,8 @@ import Rings
 import Wire
 
 extension PortEngine {
-    /// Fills the ring with tunnel packets. A frame begins at the VXLAN or GRE header and has nothing left to do as far
+    /// Fills the ring with tunnel packets. A frame begins at the VXLAN or GRE header, or at the inner
+    /// IP header where there is none in between, and has nothing left to do as far
     /// as the socket can say: what a peer on the same machine left undone is for the pipeline to find out.
     func receiveTunnel(
         _ port: UnsafeMutablePointer<PortIO>,

@@ -18,8 +18,8 @@ extension PortEngine {
         case .packet: transmitPackets(port, queues, endpoint, &result)
         case .vxlan4: transmitTunnel(port, queues, endpoint, isIPv6: false, isUDP: true, &result)
         case .vxlan6: transmitTunnel(port, queues, endpoint, isIPv6: true, isUDP: true, &result)
-        case .gre4: transmitTunnel(port, queues, endpoint, isIPv6: false, isUDP: false, &result)
-        case .gre6: transmitTunnel(port, queues, endpoint, isIPv6: true, isUDP: false, &result)
+        case .raw4: transmitTunnel(port, queues, endpoint, isIPv6: false, isUDP: false, &result)
+        case .raw6: transmitTunnel(port, queues, endpoint, isIPv6: true, isUDP: false, &result)
         case .memory: transmitMemory(port, queues, endpoint, &result)
         }
         return result

@@ -10,9 +10,9 @@ public enum PortKind: UInt32, Sendable, CaseIterable {
     /// UDP sockets for VXLAN over IPv4 or IPv6.
     case vxlan4 = 3
     case vxlan6 = 4
-    /// A raw socket for GRE over IPv4 or IPv6.
-    case gre4 = 5
-    case gre6 = 6
+    /// A raw socket for one IP protocol (GRE, IP in IP) over IPv4 or IPv6.
+    case raw4 = 5
+    case raw6 = 6
     /// Two rings in memory.
     case memory = 7
 
@@ -20,7 +20,7 @@ public enum PortKind: UInt32, Sendable, CaseIterable {
     public var descriptorCount: Int {
         switch self {
         case .none, .memory: 0
-        case .tap, .packet, .gre4, .gre6: 1
+        case .tap, .packet, .raw4, .raw6: 1
         case .vxlan4: 1 + 2 * PortIO.transmitSockets
         case .vxlan6: 1 + PortIO.transmitSockets
         }
@@ -72,7 +72,7 @@ public struct PortIO {
         for index in 0..<count {
             switch kind {
             case .none, .memory: break
-            case .tap, .packet, .gre4, .gre6:
+            case .tap, .packet, .raw4, .raw6:
                 transmit[index] = first
                 transmit[count + index] = first
             case .vxlan4:

@@ -111,16 +111,25 @@ public enum VXLANSocket {
     }
 }
 
-/// The raw socket of GRE.
-public enum GRESocket {
-    /// Opens a raw socket for IP protocol 47 at `address`, which must belong to this host, in the calling thread's
-    /// namespace. It sends and receives.
-    public static func open(address: IPAddress) throws(PortError) -> Int32 {
-        let steps = OpeningSteps(object: "GRE socket on \(address)", advise: tunnelAdvice)
+/// The raw sockets of tunnels that stand directly on IP.
+public enum RawSocket {
+    /// Opens a raw socket for one IP protocol at `address`, which must belong to this host, in the calling thread's
+    /// namespace. It sends and receives; the kernel writes the outer IP header and takes it off again.
+    ///
+    /// Linux gives raw sockets every packet of their protocol, whether or not a driver for such tunnels is loaded
+    /// (raw(7)); with a raw socket there, no ICMP message says that the protocol is unknown.
+    ///
+    /// - Parameter protocol: the outer header's protocol or next header: 47 for GRE (RFC 2784), 4 for IPv4 and 41 for
+    ///   IPv6 in IP (RFC 2003, RFC 4213, RFC 2473). 94 is KA9Q's, opened only to count what comes.
+    public static func open(address: IPAddress, protocol: UInt8) throws(PortError) -> Int32 {
+        let steps = OpeningSteps(
+            object: "raw socket for IP protocol \(`protocol`) on \(address)",
+            advise: tunnelAdvice
+        )
         let family = Int32(address.isIPv6 ? LINUX_AF_INET6 : LINUX_AF_INET)
         let fd = OpenDescriptor(
             try steps.check(
-                Syscall.socket(family, Int32(LINUX_SOCK_RAW), Int32(IPProtocol.gre)),
+                Syscall.socket(family, Int32(LINUX_SOCK_RAW), Int32(`protocol`)),
                 "open the"
             )
         )

@@ -22,7 +22,7 @@ public struct TransmitSlot {
     public var offload: Offload
     /// Hash of the tenant's flow: the same for all its frames. Picks the outer source port (RFC 7348 §5).
     public var flowHash: UInt32
-    /// The remote VTEP, and its UDP port.
+    /// The remote VTEP, and its UDP port: 0 for raw sockets (the kernel's rawv6_sendmsg takes another for a protocol).
     public var destinationPort: UInt16
     public var destination: IPv6Address
     public var payload: UnsafeMutableRawPointer?

@@ -112,8 +112,8 @@ struct Outgoing {
     var flow: UInt32 = 0
     var destination = IPv6Address(high: 0, low: 0)
     var port: UInt16 = 4789
-    /// Bytes of a tunnel header where there is no destination.
-    var tunnel: UInt8 = 0
+    /// Bytes of the tunnel header; nil: 8 where there is a destination, none elsewhere.
+    var tunnel: UInt8?
 }
 
 /// Endpoints with what a worker has around them. Closes their descriptors in the end.
@@ -184,7 +184,8 @@ final class Bench {
             slot.header.copyMemory(from: frame.header, byteCount: frame.header.count)
             slot.pointee.headerLength = UInt16(frame.header.count)
             // Frames for tunnels are those with a destination.
-            slot.pointee.tunnelHeaderLength = frame.destination == IPv6Address(high: 0, low: 0) ? frame.tunnel : 8
+            let isTunnelled = frame.destination != IPv6Address(high: 0, low: 0)
+            slot.pointee.tunnelHeaderLength = frame.tunnel ?? (isTunnelled ? 8 : 0)
             at.copyMemory(from: frame.payload, byteCount: frame.payload.count)
             slot.pointee.payload = frame.payload.isEmpty ? nil : at
             slot.pointee.payloadLength = frame.payload.count

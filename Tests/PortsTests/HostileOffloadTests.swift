@@ -20,7 +20,7 @@ import Wire
             try sh("ip link set tap0 up")
             let ports = [
                 vxlan.left, bench.add(memory.io), try bench.add(.tap, [tap.descriptor]),
-                try bench.add(.gre4, [try GRESocket.open(address: IPAddress("192.0.2.1")!)]),
+                try bench.add(.raw4, [try RawSocket.open(address: IPAddress("192.0.2.1")!, protocol: IPProtocol.gre)]),
                 try bench.add(.packet, [try PacketSocket.open(interfaceIndex: try index(of: "left"))]),
             ]
             for _ in 0..<300 {

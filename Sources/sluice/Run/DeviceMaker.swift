@@ -36,8 +36,8 @@ final class DeviceMaker {
         case .gre(let address):
             OpenedEndpoint(
                 plan: plan,
-                kind: address.isIPv6 ? .gre6 : .gre4,
-                descriptors: [try host.run { try GRESocket.open(address: address) }]
+                kind: address.isIPv6 ? .raw6 : .raw4,
+                descriptors: [try host.run { try RawSocket.open(address: address, protocol: IPProtocol.gre) }]
             )
         }
     }

@@ -6,18 +6,22 @@ import Wire
 @testable import Ports
 @testable import Rings
 
-@Suite struct GRESocketTests {
-    private func link(
+/// Tunnels that stand directly on IP: GRE, and IP in IP.
+@Suite struct RawSocketTests {
+    static func link(
         _ bench: Bench,
         _ left: Namespace,
         _ right: Namespace,
-        isIPv6: Bool
+        isIPv6: Bool,
+        protocol: UInt8 = IPProtocol.gre
     ) throws -> VXLANSocketTests.Link {
-        let kind: PortKind = isIPv6 ? .gre6 : .gre4
+        let kind: PortKind = isIPv6 ? .raw6 : .raw4
         left.enter()
-        let here = try bench.add(kind, [try GRESocket.open(address: IPAddress(isIPv6 ? "2001:db8::1" : "192.0.2.1")!)])
+        let near = IPAddress(isIPv6 ? "2001:db8::1" : "192.0.2.1")!
+        let here = try bench.add(kind, [try RawSocket.open(address: near, protocol: `protocol`)])
         right.enter()
-        let there = try bench.add(kind, [try GRESocket.open(address: IPAddress(isIPv6 ? "2001:db8::2" : "192.0.2.2")!)])
+        let far = IPAddress(isIPv6 ? "2001:db8::2" : "192.0.2.2")!
+        let there = try bench.add(kind, [try RawSocket.open(address: far, protocol: `protocol`)])
         return VXLANSocketTests.Link(
             left: here,
             right: there,
@@ -42,7 +46,7 @@ import Wire
     func packetsArriveWithoutTheirOuterHeader(isIPv6: Bool) throws {
         try withPair { left, right in
             let bench = Bench()
-            let link = try link(bench, left, right, isIPv6: isIPv6)
+            let link = try Self.link(bench, left, right, isIPv6: isIPv6)
             let wire = try bench.add(.packet, [try PacketSocket.open(interfaceIndex: try index(of: "right"))])
             let frames = (0..<100).map { TestFrame.udp(TestFrame.pattern($0 * 10)) }
             let result = bench.send(link.left, frames.map { packet($0, link) })
@@ -62,11 +66,69 @@ import Wire
         }
     }
 
+    /// Every protocol number comes by its own socket, with the outer header taken off, whatever it carries; one number
+    /// is never taken for another.
+    @Test(arguments: [false, true])
+    func eachProtocolHasItsSocket(isIPv6: Bool) throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let wire = try bench.add(.packet, [try PacketSocket.open(interfaceIndex: try index(of: "left"))])
+            let numbers = [IPProtocol.ipv4, IPProtocol.ipv6, IPProtocol.gre, IPProtocol.ka9qIPIP]
+            let links = try numbers.map { try Self.link(bench, left, right, isIPv6: isIPv6, protocol: $0) }
+            right.enter()
+            let inner4 = Array(TestFrame.udp(TestFrame.pattern(300))[14...])
+            let inner6: [UInt8] = [0x60, 0, 0, 0, 0, 9, 59, 64] + TestFrame.pattern(32) + TestFrame.pattern(9)
+            for (number, link) in zip(numbers, links) {
+                let contents = [inner4, inner6, [0xFF], TestFrame.pattern(1_400)]
+                let result = bench.send(
+                    link.left,
+                    contents.map {
+                        Outgoing(
+                            header: [$0[0]],
+                            payload: Array($0[1...]),
+                            tos: 3,
+                            destination: link.destination,
+                            port: 0,
+                            tunnel: 0
+                        )
+                    }
+                )
+                #expect(result.frames == 4 && result.failures == 0)
+                let arrived = bench.receive(link.right, count: 4)
+                let isSame = arrived.map(\.bytes) == contents
+                #expect(isSame)
+                #expect(arrived.allSatisfy { $0.source == link.source && $0.tos == 3 && $0.offload == .none })
+                for other in links where other.right != link.right { #expect(bench.receive(other.right).isEmpty) }
+
+                // The other way, with an outer header of our own making: ten numbers, of which one is heard.
+                let outer = (0..<10).map { number &- 5 &+ UInt8($0) }.map { guess in
+                    Self.frame(guess, TestFrame.pattern(20, seed: Int(guess)), isIPv6: isIPv6)
+                }
+                let back = try bench.add(.packet, [try PacketSocket.open(interfaceIndex: try index(of: "right"))])
+                bench.send(back, outer.map { Outgoing(payload: $0) })
+                #expect(bench.receive(link.left, count: 1).map(\.bytes) == [TestFrame.pattern(20, seed: Int(number))])
+                #expect(bench.receive(link.left).isEmpty)
+            }
+            // What the right end sent by hand came by the device; numbers without a socket reached nobody.
+            #expect(bench.receive(wire, count: 40) { $0.bytes.count > 33 }.count >= 40)
+        }
+    }
+
+    /// A packet from the right end to the left one with any protocol number.
+    private static func frame(_ number: UInt8, _ content: [UInt8], isIPv6: Bool) -> [UInt8] {
+        var frame = TestFrame.ethernet([2, 0, 0, 0, 0x0A, 1])
+        guard isIPv6 else { return frame + TestFrame.ipv4((0xC000_0202, 0xC000_0201), number, content.count) + content }
+        frame[12...13] = [0x86, 0xDD]
+        frame += [0x60, 0, 0, 0] + TestFrame.be(UInt16(content.count)) + [number, 64]
+        for last in [2, 1] as [UInt8] { frame += [0x20, 1, 0x0D, 0xB8] + Array(repeating: 0, count: 11) + [last] }
+        return frame + content
+    }
+
     /// What stands behind the end of the outer datagram never reaches a tenant.
     @Test func trailingBytesAreCutOff() throws {
         try withPair { left, right in
             let bench = Bench()
-            let link = try link(bench, left, right, isIPv6: false)
+            let link = try Self.link(bench, left, right, isIPv6: false)
             left.enter()
             let wire = try bench.add(.packet, [try PacketSocket.open(interfaceIndex: try index(of: "left"))])
             let inner = TestFrame.gre + TestFrame.udp([1, 2, 3])
@@ -81,7 +143,7 @@ import Wire
     func superFramesAreCut(isIPv6: Bool) throws {
         try withPair { left, right in
             let bench = Bench()
-            let link = try link(bench, left, right, isIPv6: isIPv6)
+            let link = try Self.link(bench, left, right, isIPv6: isIPv6)
             for (length, size) in [(60_000, 1_378), (20_000, 200), (100, 1_378)] {
                 let payload = TestFrame.pattern(length)
                 let result = bench.send(
@@ -103,7 +165,7 @@ import Wire
     @Test func everyFailureHasItsKind() throws {
         try withPair { left, right in
             let bench = Bench()
-            let link = try link(bench, left, right, isIPv6: false)
+            let link = try Self.link(bench, left, right, isIPv6: false)
             var nowhere = link
             nowhere.destination = IPv6Address(mapping: IPv4Address("198.51.100.1")!)
             var family = link
@@ -119,7 +181,9 @@ import Wire
             )
             #expect(result.frames == 3 && result.unreachable == 1 && result.refused == 1 && result.tooBig == 2)
             #expect(bench.receive(link.right, count: 3).count == 3)
-            let foreign = #expect(throws: PortError.self) { try GRESocket.open(address: IPAddress("192.0.2.77")!) }
+            let foreign = #expect(throws: PortError.self) {
+                try RawSocket.open(address: IPAddress("192.0.2.77")!, protocol: IPProtocol.gre)
+            }
             #expect(foreign?.code == EADDRNOTAVAIL)
         }
     }
