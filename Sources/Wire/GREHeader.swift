@@ -87,6 +87,62 @@ public struct GREHeader: Equatable, Sendable {
         !hasChecksum || Checksum.fold(Checksum.sum(bytes, count)) == 0xFFFF
     }
 
+    /// Bytes of a header with these options: 4, 8 or 12.
+    @inlinable @inline(__always)
+    public static func length(hasKey: Bool, hasChecksum: Bool) -> Int { 4 &+ (hasKey ? 4 : 0) &+ (hasChecksum ? 4 : 0) }
+
+    /// Writes a header with optional checksum (RFC 2784 §2.1) and key (RFC 2890 §2.1). The checksum and the reserved field
+    /// beside it are zero: see `writeChecksum`.
+    ///
+    /// - Parameters:
+    ///   - bytes: up to 12 bytes.
+    ///   - protocolType: EtherType of the payload.
+    ///   - key: looked at if `hasKey`.
+    /// - Returns: the header's length.
+    @inlinable @inline(__always)
+    public static func write(
+        to bytes: UnsafeMutableRawPointer,
+        protocolType: UInt16,
+        key: UInt32,
+        hasKey: Bool,
+        hasChecksum: Bool
+    ) -> Int {
+        bytes.set16(0, (hasChecksum ? checksumFlag : 0) | (hasKey ? keyFlag : 0))
+        bytes.set16(2, protocolType)
+        var length = 4
+        if hasChecksum {
+            bytes.set32(4, 0)
+            length = 8
+        }
+        if hasKey {
+            bytes.set32(length, key)
+            length &+= 4
+        }
+        return length
+    }
+
+    /// Writes the checksum over the header and a payload in two regions (RFC 2784 §2.5), into a header that has the field.
+    /// What the field held before does not matter.
+    ///
+    /// - Parameters:
+    ///   - header: `length` bytes, at least 8.
+    ///   - payload: the first `payloadLength` bytes of the payload; any number.
+    ///   - rest: the `restLength` bytes behind them; 0 if there is one region only.
+    @inlinable
+    public static func writeChecksum(
+        header: UnsafeMutableRawPointer,
+        length: Int,
+        payload: UnsafeRawPointer,
+        _ payloadLength: Int,
+        rest: UnsafeRawPointer,
+        _ restLength: Int
+    ) {
+        header.set16(4, 0)
+        var sum = Checksum.sum(UnsafeRawPointer(header), length, Checksum.sum(payload, payloadLength))
+        sum = Checksum.appending(Checksum.sum(rest, restLength), at: payloadLength, to: sum)
+        header.set16(4, Checksum.finish(sum))
+    }
+
     /// Writes the eight bytes of a header with a key and nothing else.
     @inlinable @inline(__always)
     public static func write(

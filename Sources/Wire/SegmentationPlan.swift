@@ -8,6 +8,7 @@
 //     IPv4 header:  constant + total length + identification
 //     TCP:          constant + sequence number + flags + length + payload
 //     UDP:          constant + length twice (its own and the pseudo-header's) + payload
+//     GRE:          the headers as written + payload
 
 /// How one super-frame is cut. Lives as long as the scratch memory that it was made with.
 @frozen
@@ -47,6 +48,8 @@ public struct SegmentationPlan {
     @usableFromInline let payload: UnsafeRawPointer
     @usableFromInline let network: Int
     @usableFromInline let transport: Int
+    /// The checksum field of GRE, or -1.
+    @usableFromInline let greChecksum: Int
     @usableFromInline let isIPv6: Bool
     @usableFromInline let isTCP: Bool
     @usableFromInline let firstHasCWR: Bool
@@ -62,13 +65,18 @@ public struct SegmentationPlan {
     /// are IPv6 extension headers unless one says that the datagram is a fragment, signed, or still to be rerouted.
     ///
     /// - Parameters:
-    ///   - prefixLength: bytes in front of the Ethernet header, such as a VXLAN or GRE header. They are repeated as they
-    ///     are in front of every segment.
+    ///   - prefixLength: bytes in front of the Ethernet or IP header, such as a VXLAN or GRE header. They are repeated as
+    ///     they are in front of every segment.
+    ///   - networkType: what follows the prefix: an Ethernet header if 0, or the header of a bare datagram, as in IPIP, SIT
+    ///     and IP in GRE, if `EtherType.ipv4` or `.ipv6`.
     ///   - gsoType: `SegmentationKind`, with or without its ECN flag.
     ///   - gsoSize: payload bytes per segment.
     ///   - checksumStart: where the sender says the transport header is, from the first byte of the first region; 0 if
     ///     it does not say. It must be right.
     ///   - checksumOffset: the field from there; looked at if `checksumStart` is not 0.
+    ///   - greChecksumOffset: where in the prefix the checksum field of a GRE header is (RFC 2784 §2.5), which begins four
+    ///     bytes before it and covers itself and everything behind it; -1 if there is none. It is computed anew for each
+    ///     segment. A sequence number (RFC 2890 §2.2) is repeated like all else, so headers with one do not belong here.
     ///   - scratch: `headerCapacity` bytes.
     /// - Returns: nil if anything in the frame contradicts the kind, the sizes or itself.
     @inlinable
@@ -78,15 +86,18 @@ public struct SegmentationPlan {
         payload: UnsafeRawPointer,
         _ payloadLength: Int,
         prefixLength: Int,
+        networkType: UInt16 = 0,
         gsoType: UInt8,
         gsoSize: UInt16,
         checksumStart: Int,
         checksumOffset: Int,
+        greChecksumOffset: Int = -1,
         scratch: UnsafeMutableRawPointer
     ) {
         let total = headerLength &+ payloadLength
         guard headerLength >= 0, payloadLength >= 0, prefixLength >= 0, prefixLength < total,
-            headerLength <= SegmentationPlan.headerCapacity
+            headerLength <= SegmentationPlan.headerCapacity,
+            greChecksumOffset == -1 || greChecksumOffset >= 4 && greChecksumOffset <= prefixLength &- 2
         else { return nil }
         let copied = min(total, SegmentationPlan.headerCapacity)
         scratch.copyMemory(from: header, byteCount: headerLength)
@@ -94,7 +105,10 @@ public struct SegmentationPlan {
         guard prefixLength < copied else { return nil }
         let frame = scratch + prefixLength
         // The parser sees the copied part only and finds a long frame cut short, which is for `datagramLength` to say.
-        let parsed = ParsedFrame(UnsafeRawPointer(frame), copied &- prefixLength)
+        let parsed =
+            networkType == 0
+            ? ParsedFrame(UnsafeRawPointer(frame), copied &- prefixLength)
+            : ParsedFrame(datagram: UnsafeRawPointer(frame), copied &- prefixLength, etherType: networkType)
         let kind = SegmentationKind.of(parsed)
         guard kind != SegmentationKind.none, kind == gsoType & ~SegmentationKind.ecnFlag else { return nil }
 
@@ -123,10 +137,12 @@ public struct SegmentationPlan {
         self.payload = payload + (payloadStart &- headerLength)
         self.network = network
         self.transport = transport
+        self.greChecksum = greChecksumOffset
         self.isIPv6 = parsed.isIPv6
         self.isTCP = isTCP
         self.firstHasCWR = gsoType & SegmentationKind.ecnFlag != 0
 
+        if greChecksumOffset >= 0 { scratch.set16(greChecksumOffset, 0) }
         let bytes = UnsafeRawPointer(scratch)
         if parsed.isIPv6 {
             identification = 0
@@ -190,11 +206,8 @@ public struct SegmentationPlan {
         }
 
         let transportLength = headerLength &- transport &+ length
-        var sum = Checksum.sum(
-            slice,
-            length,
-            transportSum &+ Checksum.word(UInt32(truncatingIfNeeded: transportLength))
-        )
+        let payloadSum = Checksum.sum(slice, length)
+        var sum = payloadSum &+ transportSum &+ Checksum.word(UInt32(truncatingIfNeeded: transportLength))
         if isTCP {
             let number = sequence &+ UInt32(truncatingIfNeeded: start)
             let flags = flagsOfSegment(index)
@@ -206,6 +219,12 @@ public struct SegmentationPlan {
             let field = UInt16(truncatingIfNeeded: transportLength)
             output.set16(transport &+ 4, field)
             output.set16(transport &+ PartialChecksum.udpOffset, Checksum.finishTransport(sum &+ Checksum.word(field)))
+        }
+        if greChecksum >= 0 {
+            // Headers are short: what is summed again is not the payload.
+            let covered = headerLength &- greChecksum &+ 4
+            let headers = Checksum.sum(UnsafeRawPointer(output) + (greChecksum &- 4), covered)
+            output.set16(greChecksum, Checksum.finish(Checksum.appending(payloadSum, at: covered, to: headers)))
         }
         return Segment(payload: slice, count: length)
     }

@@ -94,13 +94,16 @@ private func fuzzTunnel(_ bytes: UnsafeRawPointer, _ count: Int) {
     }
 }
 
-/// Arguments: kind, segment size (2), checksum start (2), checksum offset, prefix length, length of the first region.
+/// Arguments: kind, segment size (2), checksum start (2), checksum offset, prefix length, length of the first region. Bits
+/// of the kind that no kind has say what follows the prefix and whether it holds a GRE checksum.
 private func fuzzSegmentation(_ bytes: UnsafeRawPointer, _ count: Int) {
     guard count >= 8 else { return }
     let total = count - 8
     let cut = min(Int(bytes.byte(7)), total)
     let prefix = Int(bytes.byte(6))
     let start = Int(bytes.be16(3))
+    let type: UInt16 = [0, 0, EtherType.ipv4, EtherType.ipv6][Int(bytes.byte(0) >> 4 & 3)]
+    let gre = bytes.byte(0) & 0x40 != 0 ? 4 : -1
     withCopy(bytes + 8, cut) { header in
         withCopy(bytes + 8 + cut, total - cut) { payload in
             let scratch = UnsafeMutableRawPointer.allocate(byteCount: SegmentationPlan.headerCapacity, alignment: 1)
@@ -120,10 +123,12 @@ private func fuzzSegmentation(_ bytes: UnsafeRawPointer, _ count: Int) {
                     payload: payload,
                     total - cut,
                     prefixLength: prefix,
-                    gsoType: bytes.byte(0),
+                    networkType: type,
+                    gsoType: bytes.byte(0) & 0x8F,
                     gsoSize: bytes.be16(1),
                     checksumStart: start,
                     checksumOffset: Int(bytes.byte(5)),
+                    greChecksumOffset: gre,
                     scratch: scratch
                 )
             else { return }
@@ -137,7 +142,7 @@ private func fuzzSegmentation(_ bytes: UnsafeRawPointer, _ count: Int) {
                 precondition(segment.payload == expected + sent)
                 sent += segment.count
                 output.deallocate()
-                if index == 0 || index == plan.count - 1 { checkSegment(plan, index, segment, prefix) }
+                if index == 0 || index == plan.count - 1 { checkSegment(plan, index, segment, prefix, type, gre) }
             }
             precondition(sent == plan.payloadLength)
         }
@@ -145,14 +150,24 @@ private func fuzzSegmentation(_ bytes: UnsafeRawPointer, _ count: Int) {
 }
 
 /// A segment reads as a whole datagram with right checksums.
-private func checkSegment(_ plan: SegmentationPlan, _ index: Int, _ segment: SegmentationPlan.Segment, _ prefix: Int) {
+private func checkSegment(
+    _ plan: SegmentationPlan,
+    _ index: Int,
+    _ segment: SegmentationPlan.Segment,
+    _ prefix: Int,
+    _ type: UInt16,
+    _ gre: Int
+) {
     let length = plan.headerLength + segment.count
     let whole = UnsafeMutableRawPointer.allocate(byteCount: length, alignment: 1)
     defer { whole.deallocate() }
     _ = plan.writeHeader(index, into: whole)
     (whole + plan.headerLength).copyMemory(from: segment.payload, byteCount: segment.count)
     let frame = UnsafeRawPointer(whole) + prefix
-    let parsed = ParsedFrame(frame, length - prefix)
+    precondition(gre < 0 || Checksum.fold(Checksum.sum(UnsafeRawPointer(whole), length)) == 0xFFFF)
+    let parsed =
+        type == 0
+        ? ParsedFrame(frame, length - prefix) : ParsedFrame(datagram: frame, length - prefix, etherType: type)
     precondition(parsed.has(.transportHeader) && !parsed.has(.cutShort) && parsed.endOffset == length - prefix)
     let header = frame + parsed.networkOffset
     let size = parsed.endOffset - parsed.transportOffset

@@ -17,6 +17,10 @@ struct FrameSpec {
     }
 
     var prefix: [UInt8] = []
+    /// Where in the prefix a GRE header with a checksum begins.
+    var gre: Int?
+    /// Without Ethernet header and tags.
+    var isDatagram = false
     var destination = MACAddress(bits: 0x0200_0000_0001)
     var source = MACAddress(bits: 0x0200_0000_0002)
     var tags: [(type: UInt16, tag: UInt16)] = []
@@ -37,6 +41,8 @@ struct FrameSpec {
     var padding: [UInt8] = []
     var checksum = Checksum.complete
 
+    var etherType: UInt16 { isIPv6 ? EtherType.ipv6 : EtherType.ipv4 }
+
     var number: UInt8 {
         switch l4 {
         case .tcp: 6
@@ -45,7 +51,7 @@ struct FrameSpec {
         }
     }
 
-    var networkOffset: Int { prefix.count + 14 + 4 * tags.count }
+    var networkOffset: Int { prefix.count + (isDatagram ? 0 : 14 + 4 * tags.count) }
 
     var transportOffset: Int {
         networkOffset + (isIPv6 ? 40 + extensions.reduce(0) { $0 + $1.bytes.count } : 20 + options.count)
@@ -106,12 +112,22 @@ struct FrameSpec {
     }
 
     var bytes: [UInt8] {
+        var bytes = unpadded
+        if let gre {
+            bytes.replaceSubrange(gre + 4..<gre + 6, with: [0, 0])
+            bytes.replaceSubrange(gre + 4..<gre + 6, with: be(~slowSum(Array(bytes[gre...]))))
+        }
+        return bytes + padding
+    }
+
+    private var unpadded: [UInt8] {
         var bytes = prefix
+        if isDatagram { return bytes + network }
         for mac in [destination, source] {
             bytes += be(UInt16(mac.bits >> 32)) + be(UInt32(truncatingIfNeeded: mac.bits))
         }
         for (type, tag) in tags { bytes += be(type) + be(tag) }
-        return bytes + be(isIPv6 ? EtherType.ipv6 : EtherType.ipv4) + network + padding
+        return bytes + be(etherType) + network
     }
 }
 

@@ -7,6 +7,8 @@ struct SuperFrame {
     /// Bytes in the first of the two regions.
     var cut: Int
     var prefixLength: Int
+    var networkType: UInt16
+    var greChecksumOffset: Int
     var gsoType: UInt8
     var gsoSize: UInt16
     var checksumStart: Int
@@ -16,6 +18,8 @@ struct SuperFrame {
         bytes = spec.bytes
         self.cut = cut
         prefixLength = spec.prefix.count
+        networkType = spec.isDatagram ? spec.etherType : 0
+        greChecksumOffset = spec.gre.map { $0 + 4 } ?? -1
         gsoSize = UInt16(size)
         checksumStart = spec.transportOffset
         switch spec.l4 {
@@ -45,10 +49,12 @@ struct SuperFrame {
                 payload: payload,
                 bytes.count - cut,
                 prefixLength: prefixLength,
+                networkType: networkType,
                 gsoType: gsoType,
                 gsoSize: gsoSize,
                 checksumStart: checksumStart,
                 checksumOffset: checksumOffset,
+                greChecksumOffset: greChecksumOffset,
                 scratch: scratch.place(zeros)
             )
         else { return nil }
