@@ -22,6 +22,8 @@ public enum EndpointKind {
     public static let vxlan: UInt8 = 3
     /// GRE packets, starting at the GRE header.
     public static let gre: UInt8 = 4
+    /// Packets of another IP protocol, `EndpointRecord.port`: IPv4 in IP (4), IPv6 in IP (41), KA9Q (94).
+    public static let ip: UInt8 = 5
 }
 
 /// Something with a descriptor that frames come from and go to.
@@ -41,7 +43,7 @@ public struct EndpointRecord: Equatable, Sendable {
     public var name: StringRef = 0
     /// The device it is attached to.
     public var device: StringRef = 0
-    /// UDP port of a VXLAN endpoint, ours and that of its peers.
+    /// UDP port of a VXLAN endpoint, ours and that of its peers; the protocol number of an endpoint of kind `ip`.
     public var port: UInt32 = 0
 
     public init() {}
@@ -59,9 +61,11 @@ public enum SegmentKind {
     public static let vlan: UInt8 = 2
     public static let vxlan: UInt8 = 3
     public static let gre: UInt8 = 4
+    /// A router's tunnel: two ends, no Ethernet.
+    public static let routed: UInt8 = 5
 }
 
-/// A broadcast domain of one tenant.
+/// A broadcast domain of one tenant, or a tunnel of one of its routers.
 @frozen
 public struct SegmentRecord: Equatable, Sendable {
     public var kind: UInt8 = SegmentKind.local
@@ -91,15 +95,18 @@ public struct SegmentRecord: Equatable, Sendable {
     public static let dropUnknownUnicast: UInt8 = 2
     public static let vlanTransparent: UInt8 = 4
     public static let forwardLinkLocal: UInt8 = 8
+    /// A router has an interface here: group frames may concern it.
+    public static let hasRouter: UInt8 = 16
 
     @inlinable public var learns: Bool { flags & SegmentRecord.learning != 0 }
     @inlinable public var dropsUnknownUnicast: Bool { flags & SegmentRecord.dropUnknownUnicast != 0 }
     @inlinable public var isVLANTransparent: Bool { flags & SegmentRecord.vlanTransparent != 0 }
     @inlinable public var forwardsLinkLocal: Bool { flags & SegmentRecord.forwardLinkLocal != 0 }
+    @inlinable public var isRouted: Bool { flags & SegmentRecord.hasRouter != 0 }
 }
 
-/// Where a segment meets an endpoint: an access port, one VLAN of a trunk, one VLAN of a provider device, or a remote
-/// VTEP. What learned and told addresses point at.
+/// Where a segment meets an endpoint: an access port, one VLAN of a trunk, one VLAN of a provider device, a remote VTEP,
+/// a router, or the far end of a router's tunnel. What learned and told addresses point at.
 @frozen
 public struct AttachmentRecord: Equatable, Sendable {
     public var kind: UInt8 = AttachmentKind.none
@@ -107,17 +114,27 @@ public struct AttachmentRecord: Equatable, Sendable {
     /// The tag it carries on its endpoint: `vlanTPID` 0 means untagged.
     public var vlanTPID: UInt16 = 0
     public var vlanID: UInt16 = 0
-    public var reserved: UInt16 = 0
+    /// Of a GRE tunnel of a router: `greKey`, `greChecksum`.
+    public var flags: UInt16 = 0
     public var endpoint: UInt32 = noSlot
     public var segment: UInt32 = noSlot
-    /// The remote VTEP of a tunnel attachment.
+    /// The remote end of a tunnel attachment.
     public var peer: UInt32 = noSlot
-    public var spare: UInt32 = 0
+    /// The router's interface: its own of a `router` attachment, and at the near end of a router's tunnel.
+    public var interface: UInt32 = noSlot
 
     public init() {}
 
+    /// Packets of a GRE tunnel of a router have a key: the segment's identifier.
+    public static let greKey: UInt16 = 1
+    /// They have a checksum.
+    public static let greChecksum: UInt16 = 2
+
     /// A remote VTEP: split horizon applies between two of these.
     @inlinable public var isTunnel: Bool { kind == AttachmentKind.vxlan || kind == AttachmentKind.gre }
+    /// The far end of a router's tunnel, which carries IP packets and no frames.
+    @inlinable public var carriesPackets: Bool { kind >= AttachmentKind.ipip }
+    @inlinable public var isRouter: Bool { kind == AttachmentKind.router }
 }
 
 /// Kinds of attachment; tunnels say which header is pushed.
@@ -127,9 +144,17 @@ public enum AttachmentKind {
     public static let provider: UInt8 = 2
     public static let vxlan: UInt8 = 3
     public static let gre: UInt8 = 4
+    /// A router's interface. It has no endpoint.
+    public static let router: UInt8 = 5
+    /// IPv4 in IP, protocol 4.
+    public static let ipip: UInt8 = 6
+    /// IPv6 in IP, protocol 41.
+    public static let sit: UInt8 = 7
+    /// IPv4 or IPv6 in GRE.
+    public static let greIP: UInt8 = 8
 }
 
-/// A remote VTEP.
+/// A remote VTEP, or the far end of a router's tunnel.
 @frozen
 public struct PeerRecord: Equatable, Sendable {
     /// IPv4 as mapped address.
@@ -138,7 +163,8 @@ public struct PeerRecord: Equatable, Sendable {
     /// Largest IP packet on the way there, in bytes.
     public var pathMTU: UInt32 = 0
     public var inUse: UInt32 = 0
-    public var reserved: UInt32 = 0
+    /// 1 if the address is the VTEP of a host of the file, whose ECN marks are understood there.
+    public var isOurs: UInt32 = 0
 
     public init() {}
 }

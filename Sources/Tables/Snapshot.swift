@@ -3,7 +3,8 @@ import Wire
 /// The sections of a snapshot in the order of its header.
 enum Section: Int, CaseIterable {
     case endpoints, segments, attachments, peers, flood
-    case vlanIndex, vniIndex, memberIndex, peerIndex, toldIndex, interfaceIndex
+    case routers, interfaces, addresses, routes, hops, rangesIPv4, rangesIPv6, rangeIndex, neighbors
+    case vlanIndex, vniIndex, memberIndex, peerIndex, toldIndex, interfaceIndex, neighborIndex, tunnelIndex
     case strings
 
     /// Bytes of one row.
@@ -13,19 +14,27 @@ enum Section: Int, CaseIterable {
         case .segments: MemoryLayout<SegmentRecord>.stride
         case .attachments: MemoryLayout<AttachmentRecord>.stride
         case .peers: MemoryLayout<PeerRecord>.stride
-        case .flood: 4
+        case .flood, .rangeIndex: 4
+        case .routers: MemoryLayout<RouterRecord>.stride
+        case .interfaces: MemoryLayout<InterfaceRecord>.stride
+        case .addresses: MemoryLayout<InterfaceAddress>.stride
+        case .routes: MemoryLayout<RouteRecord>.stride
+        case .hops: MemoryLayout<NextHopRecord>.stride
+        case .rangesIPv4: MemoryLayout<RangeIPv4>.stride
+        case .rangesIPv6: MemoryLayout<RangeIPv6>.stride
+        case .neighbors: MemoryLayout<NeighborRecord>.stride
         case .strings: 1
         default: MemoryLayout<FrozenIndex.Entry>.stride
         }
     }
 
-    var isIndex: Bool { (Section.vlanIndex.rawValue...Section.interfaceIndex.rawValue).contains(rawValue) }
+    var isIndex: Bool { (Section.vlanIndex.rawValue...Section.tunnelIndex.rawValue).contains(rawValue) }
 }
 
 /// The first bytes of a snapshot: magic, layout version, generation, size, seed, then (offset, count) of each section.
 enum SnapshotHeader {
     static let magic: UInt64 = 0x736C_7569_6365_3031  // "sluice01"
-    static let layout: UInt64 = 1
+    static let layout: UInt64 = 2
     static let magicOffset = 0
     static let layoutOffset = 8
     static let generationOffset = 16
@@ -49,12 +58,27 @@ public struct Snapshot: @unchecked Sendable {
     public let attachments: UnsafePointer<AttachmentRecord>
     public let peers: UnsafePointer<PeerRecord>
     public let flood: UnsafePointer<UInt32>
+    public let routerCount: UInt32
+    public let interfaceCount: UInt32
+    public let routeCount: UInt32
+    public let neighborCount: UInt32
+    public let routers: UnsafePointer<RouterRecord>
+    public let interfaces: UnsafePointer<InterfaceRecord>
+    public let addresses: UnsafePointer<InterfaceAddress>
+    public let routes: UnsafePointer<RouteRecord>
+    public let hops: UnsafePointer<NextHopRecord>
+    public let rangesIPv4: UnsafePointer<RangeIPv4>
+    public let rangesIPv6: UnsafePointer<RangeIPv6>
+    public let rangeIndex: UnsafePointer<UInt32>
+    public let neighbors: UnsafePointer<NeighborRecord>
     public let vlanIndex: FrozenIndex
     public let vniIndex: FrozenIndex
     public let memberIndex: FrozenIndex
     public let peerIndex: FrozenIndex
     public let toldIndex: FrozenIndex
     public let interfaceIndex: FrozenIndex
+    public let neighborIndex: FrozenIndex
+    public let tunnelIndex: FrozenIndex
     public let strings: UnsafeRawPointer
     public let stringBytes: Int
 
@@ -106,129 +130,5 @@ public struct Snapshot: @unchecked Sendable {
             decoding: UnsafeRawBufferPointer(start: strings + start + 2, count: count),
             as: UTF8.self
         )
-    }
-}
-
-/// Why bytes are not a snapshot that may be forwarded by.
-public enum SnapshotError: Error, Equatable, Sendable {
-    case notASnapshot
-    case otherLayout(UInt64)
-    case truncated
-    /// A row refers to a slot that does not exist.
-    case danglingReference(section: String, row: Int)
-}
-
-extension Snapshot {
-    /// Checks everything that the forwarding functions later take for granted: sizes, alignment, every reference.
-    public init(validating bytes: UnsafeRawBufferPointer) throws(SnapshotError) {
-        guard let base = bytes.baseAddress, bytes.count >= SnapshotHeader.length,
-            base.loadUnaligned(fromByteOffset: SnapshotHeader.magicOffset, as: UInt64.self) == SnapshotHeader.magic
-        else { throw .notASnapshot }
-        let layout = base.loadUnaligned(fromByteOffset: SnapshotHeader.layoutOffset, as: UInt64.self)
-        guard layout == SnapshotHeader.layout else { throw .otherLayout(layout) }
-        guard base.loadUnaligned(fromByteOffset: SnapshotHeader.sizeOffset, as: UInt64.self) == UInt64(bytes.count)
-        else { throw .truncated }
-        let seed = base.loadUnaligned(fromByteOffset: SnapshotHeader.seedOffset, as: UInt64.self)
-
-        var starts: [UnsafeRawPointer] = []
-        var counts: [Int] = []
-        for section in Section.allCases {
-            let at = SnapshotHeader.sectionsOffset + 16 * section.rawValue
-            let offset = base.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            let count = base.loadUnaligned(fromByteOffset: at + 8, as: UInt64.self)
-            guard offset % 16 == 0, offset <= UInt64(bytes.count),
-                count <= (UInt64(bytes.count) - offset) / UInt64(section.stride)
-            else { throw .truncated }
-            if section.isIndex {
-                guard count >= 2, count & (count - 1) == 0 else { throw .truncated }
-            }
-            starts.append(base + Int(offset))
-            counts.append(Int(count))
-        }
-        func rows<T>(_ section: Section, _: T.Type) -> UnsafePointer<T> {
-            starts[section.rawValue].assumingMemoryBound(to: T.self)
-        }
-        func index(_ section: Section) -> FrozenIndex {
-            FrozenIndex(entries: rows(section, FrozenIndex.Entry.self), count: counts[section.rawValue], seed: seed)
-        }
-        func count(_ section: Section) -> UInt32 { UInt32(clamping: counts[section.rawValue]) }
-
-        generation = base.loadUnaligned(fromByteOffset: SnapshotHeader.generationOffset, as: UInt64.self)
-        endpointCount = count(.endpoints)
-        segmentCount = count(.segments)
-        attachmentCount = count(.attachments)
-        peerCount = count(.peers)
-        endpoints = rows(.endpoints, EndpointRecord.self)
-        segments = rows(.segments, SegmentRecord.self)
-        attachments = rows(.attachments, AttachmentRecord.self)
-        peers = rows(.peers, PeerRecord.self)
-        flood = rows(.flood, UInt32.self)
-        vlanIndex = index(.vlanIndex)
-        vniIndex = index(.vniIndex)
-        memberIndex = index(.memberIndex)
-        peerIndex = index(.peerIndex)
-        toldIndex = index(.toldIndex)
-        interfaceIndex = index(.interfaceIndex)
-        strings = starts[Section.strings.rawValue]
-        stringBytes = counts[Section.strings.rawValue]
-        try checkReferences(floodEntries: counts[Section.flood.rawValue])
-        for (section, limit) in [
-            (Section.vlanIndex, attachmentCount), (.vniIndex, segmentCount), (.memberIndex, attachmentCount),
-            (.peerIndex, peerCount), (.toldIndex, attachmentCount), (.interfaceIndex, endpointCount),
-        ] {
-            let entries = rows(section, FrozenIndex.Entry.self)
-            try Snapshot.check(entries, counts[section.rawValue], section, limit)
-            guard [.vlanIndex, .memberIndex, .toldIndex].contains(section) else { continue }
-            for i in 0..<counts[section.rawValue] where entries[i].value != FrozenIndex.none {
-                guard attachments[Int(entries[i].value)].kind != AttachmentKind.none else {
-                    throw .danglingReference(section: "\(section)", row: i)
-                }
-            }
-        }
-    }
-
-    private func checkReferences(floodEntries: Int) throws(SnapshotError) {
-        for i in 0..<Int(endpointCount) {
-            let untagged = endpoints[i].untagged
-            guard
-                untagged == noSlot
-                    || untagged < attachmentCount && attachments[Int(untagged)].kind != AttachmentKind.none
-            else { throw .danglingReference(section: "endpoints", row: i) }
-        }
-        for i in 0..<Int(segmentCount) {
-            let segment = segments[i]
-            guard UInt64(segment.floodStart) + UInt64(segment.floodCount) <= UInt64(floodEntries) else {
-                throw .danglingReference(section: "segments", row: i)
-            }
-        }
-        for i in 0..<Int(attachmentCount) where attachments[i].kind != AttachmentKind.none {
-            let row = attachments[i]
-            guard row.endpoint < endpointCount, row.segment < segmentCount,
-                row.isTunnel ? row.peer < peerCount : row.peer == noSlot
-            else { throw .danglingReference(section: "attachments", row: i) }
-        }
-        for i in 0..<floodEntries {
-            guard flood[i] < attachmentCount, attachments[Int(flood[i])].kind != AttachmentKind.none else {
-                throw .danglingReference(section: "flood", row: i)
-            }
-        }
-    }
-
-    private static func check(
-        _ entries: UnsafePointer<FrozenIndex.Entry>,
-        _ count: Int,
-        _ section: Section,
-        _ limit: UInt32
-    ) throws(SnapshotError) {
-        var empty = 0
-        for i in 0..<count {
-            if entries[i].value == FrozenIndex.none {
-                empty += 1
-            } else if entries[i].value >= limit {
-                throw .danglingReference(section: "\(section)", row: i)
-            }
-        }
-        // A full table would make a look-up for a missing key run for ever.
-        guard empty > 0 else { throw .danglingReference(section: "\(section)", row: count) }
     }
 }

@@ -7,6 +7,17 @@ public struct SnapshotBuilder: Sendable {
     public var attachments: [AttachmentRecord] = []
     public var peers: [PeerRecord] = []
     public private(set) var flood: [UInt32] = []
+    public var routers: [RouterRecord] = []
+    public var interfaces: [InterfaceRecord] = []
+    public var addresses: [InterfaceAddress] = []
+    public var routes: [RouteRecord] = []
+    public var hops: [NextHopRecord] = []
+    var rangesIPv4: [RangeIPv4] = []
+    var rangesIPv6: [RangeIPv6] = []
+    var rangeIndex: [UInt32] = []
+    private var neighbors: [NeighborRecord] = []
+    private var neighborIndex = FrozenIndexBuilder()
+    private var tunnelIndex = FrozenIndexBuilder()
     private var vlanIndex = FrozenIndexBuilder()
     private var vniIndex = FrozenIndexBuilder()
     private var memberIndex = FrozenIndexBuilder()
@@ -61,6 +72,16 @@ public struct SnapshotBuilder: Sendable {
         interfaceIndex.insert(UInt64(index), value: endpoint)
     }
 
+    /// Leads packets from `peer` on a raw endpoint to the far end of a router's tunnel.
+    public mutating func mapTunnel(endpoint: UInt32, peer: UInt32, key: UInt32?, to attachment: UInt32) {
+        tunnelIndex.insert(TunnelKey.word(endpoint, peer, hasKey: key != nil), key ?? 0, value: attachment)
+    }
+
+    mutating func mapNeighbor(_ row: NeighborRecord) {
+        neighborIndex.insert(NeighborKey.digest(row.address), row.segment, value: UInt32(neighbors.count))
+        neighbors.append(row)
+    }
+
     /// The snapshot's bytes. `seed` is secret and random: tenants choose the keys.
     public func freeze(generation: UInt64, seed: UInt64) -> [UInt8] {
         var image = [UInt8](repeating: 0, count: SnapshotHeader.length)
@@ -75,7 +96,18 @@ public struct SnapshotBuilder: Sendable {
         add(attachments)
         add(peers)
         add(flood)
-        for index in [vlanIndex, vniIndex, memberIndex, peerIndex, toldIndex, interfaceIndex] {
+        add(routers)
+        add(interfaces)
+        add(addresses)
+        add(routes)
+        add(hops)
+        add(rangesIPv4)
+        add(rangesIPv6)
+        add(rangeIndex)
+        add(neighbors)
+        for index in [
+            vlanIndex, vniIndex, memberIndex, peerIndex, toldIndex, interfaceIndex, neighborIndex, tunnelIndex,
+        ] {
             add(index.layOut(seed: seed))
         }
         add(strings)

@@ -36,23 +36,34 @@ public struct StateCapacity: Equatable, Sendable {
     public var peers: Int
     /// Buckets of four learned addresses.
     public var macBuckets: Int
+    /// Buckets of four resolved addresses of routers' neighbours.
+    public var neighborBuckets: Int
 
-    public init(endpoints: Int, segments: Int, attachments: Int, peers: Int, macBuckets: Int) {
+    public init(
+        endpoints: Int,
+        segments: Int,
+        attachments: Int,
+        peers: Int,
+        macBuckets: Int,
+        neighborBuckets: Int = 64
+    ) {
         self.endpoints = endpoints
         self.segments = segments
         self.attachments = attachments
         self.peers = peers
         self.macBuckets = macBuckets
+        self.neighborBuckets = neighborBuckets
     }
 
     /// 16 384 ports, 131 072 segments, 2^20 attachments, 4 096 peers, and room for a million learned addresses at
-    /// three quarters load: 21 MiB when all of it is used.
+    /// three quarters load: 21 MiB when all of it is used. 65 536 neighbours of routers: 3 MiB.
     public static let standard = StateCapacity(
         endpoints: 1 << 14,
         segments: 1 << 17,
         attachments: 1 << 20,
         peers: 1 << 12,
-        macBuckets: 349_525
+        macBuckets: 349_525,
+        neighborBuckets: 1 << 14
     )
 }
 
@@ -61,9 +72,9 @@ public struct StateCapacity: Equatable, Sendable {
 @frozen
 public struct StateRegion {
     /// Slots for reasons and events, per row.
-    public static let reasons = 64
+    public static let reasons = 128
     static let magic: UInt64 = 0x736C_7569_6365_7374  // "sluicest"
-    static let layout: UInt64 = 1
+    static let layout: UInt64 = 2
     static let headerLength = 4096
 
     public let base: UnsafeMutableRawPointer
@@ -76,7 +87,8 @@ public struct StateRegion {
     public let peerCounters: UnsafeMutablePointer<PeerCounters>
     /// `reasons` counters of things worth knowing that are not drops.
     public let events: UnsafeMutablePointer<UInt64>
-    public let macs: MACTable
+    /// What was learned: addresses, neighbours, path MTUs.
+    public let taught: Taught
 
     private struct Plan {
         var offsets: [Int] = []
@@ -97,6 +109,9 @@ public struct StateRegion {
             add(c.segments * 4)
             add((c.macBuckets + 63) / 64)
             add((c.macBuckets + 63) / 64 * 4096)
+            add(c.neighborBuckets * NeighborTable.width * MemoryLayout<NeighborTable.Entry>.stride)
+            add(c.segments * 4)
+            add(c.peers * MemoryLayout<PathMTU>.stride)
         }
     }
 
@@ -107,7 +122,7 @@ public struct StateRegion {
     public static func format(_ base: UnsafeMutableRawPointer, _ capacity: StateCapacity, seed: UInt64) {
         let words: [UInt64] = [
             magic, layout, UInt64(capacity.endpoints), UInt64(capacity.segments), UInt64(capacity.attachments),
-            UInt64(capacity.peers), UInt64(capacity.macBuckets), seed,
+            UInt64(capacity.peers), UInt64(capacity.macBuckets), seed, UInt64(capacity.neighborBuckets),
         ]
         for (i, word) in words.enumerated() { base.storeBytes(of: word, toByteOffset: 8 * i, as: UInt64.self) }
     }
@@ -116,14 +131,15 @@ public struct StateRegion {
     public init?(_ base: UnsafeMutableRawPointer, count: Int) {
         func word(_ i: Int) -> UInt64 { base.load(fromByteOffset: 8 * i, as: UInt64.self) }
         guard count >= StateRegion.headerLength, word(0) == StateRegion.magic, word(1) == StateRegion.layout,
-            (2...6).allSatisfy({ word($0) > 0 && word($0) < 1 << 32 })
+            (2...6).allSatisfy({ word($0) > 0 && word($0) < 1 << 32 }), word(8) > 0, word(8) < 1 << 32
         else { return nil }
         let capacity = StateCapacity(
             endpoints: Int(word(2)),
             segments: Int(word(3)),
             attachments: Int(word(4)),
             peers: Int(word(5)),
-            macBuckets: Int(word(6))
+            macBuckets: Int(word(6)),
+            neighborBuckets: Int(word(8))
         )
         let plan = Plan(capacity)
         guard count >= plan.total else { return nil }
@@ -134,7 +150,7 @@ public struct StateRegion {
         segmentDrops = (base + plan.offsets[2]).assumingMemoryBound(to: UInt64.self)
         peerCounters = (base + plan.offsets[3]).assumingMemoryBound(to: PeerCounters.self)
         events = (base + plan.offsets[4]).assumingMemoryBound(to: UInt64.self)
-        macs = MACTable(
+        let macs = MACTable(
             entries: base + plan.offsets[8],
             occupied: base + plan.offsets[7],
             attachmentCounts: base + plan.offsets[5],
@@ -142,7 +158,21 @@ public struct StateRegion {
             bucketCount: UInt32(capacity.macBuckets),
             seed: word(7)
         )
+        let neighbors = NeighborTable(
+            entries: base + plan.offsets[9],
+            counts: base + plan.offsets[10],
+            bucketCount: UInt32(capacity.neighborBuckets),
+            seed: word(7)
+        )
+        taught = Taught(
+            macs: macs,
+            neighbors: neighbors,
+            pathMTUs: (base + plan.offsets[11]).assumingMemoryBound(to: PathMTU.self)
+        )
     }
+
+    @inlinable @inline(__always)
+    public var macs: MACTable { taught.macs }
 
     /// The generation of the snapshot that the datapath forwards by.
     public var appliedGeneration: UInt64 {
@@ -165,7 +195,7 @@ public struct StateRegion {
     /// Counts a frame that ended at `endpoint` for `reason`, and in `segment` if it got that far.
     @inlinable @inline(__always)
     public func countDrop(_ reason: UInt8, endpoint: UInt32, segment: UInt32) {
-        endpointDrops[Int(endpoint) &* StateRegion.reasons &+ Int(reason & 63)] &+= 1
-        if segment != noSlot { segmentDrops[Int(segment) &* StateRegion.reasons &+ Int(reason & 63)] &+= 1 }
+        endpointDrops[Int(endpoint) &* StateRegion.reasons &+ Int(reason & 127)] &+= 1
+        if segment != noSlot { segmentDrops[Int(segment) &* StateRegion.reasons &+ Int(reason & 127)] &+= 1 }
     }
 }

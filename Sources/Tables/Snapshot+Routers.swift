@@ -1,0 +1,76 @@
+import Wire
+
+// Look-ups in a router's table. Each begins with a router or a segment.
+
+extension Snapshot {
+    /// The route of the longest prefix that an IPv4 address lies in, or `noSlot`.
+    @inlinable @inline(__always)
+    public func route(router: UInt32, _ address: IPv4Address) -> UInt32 {
+        let table = routers[Int(router)].ipv4
+        guard table.count > 0 else { return noSlot }
+        let index = rangeIndex + Int(table.indexStart) + Int((address.bits &>> 16) &>> (16 &- table.indexBits))
+        let rows = rangesIPv4 + Int(table.start)
+        // The range begins at or before the bucket's first address, and not behind the next bucket's.
+        var low = Int(index[0])
+        var high = Int(index[1])
+        while low < high {
+            let middle = (low &+ high &+ 1) &>> 1
+            if rows[middle].start <= address.bits { low = middle } else { high = middle &- 1 }
+        }
+        return rows[low].route
+    }
+
+    /// The same for IPv6.
+    @inlinable @inline(__always)
+    public func route(router: UInt32, _ address: IPv6Address) -> UInt32 {
+        let table = routers[Int(router)].ipv6
+        guard table.count > 0 else { return noSlot }
+        let bucket = (address.high &>> 48) &>> UInt64(16 &- table.indexBits)
+        let index = rangeIndex + Int(table.indexStart) + Int(truncatingIfNeeded: bucket)
+        let rows = rangesIPv6 + Int(table.start)
+        var low = Int(index[0])
+        var high = Int(index[1])
+        while low < high {
+            let middle = (low &+ high &+ 1) &>> 1
+            let start = rows[middle].start
+            if start.high < address.high || start.high == address.high && start.low <= address.low {
+                low = middle
+            } else {
+                high = middle &- 1
+            }
+        }
+        return rows[low].route
+    }
+
+    /// The row of an address whose owner the file names, or `noSlot`. IPv4 as mapped address.
+    @inlinable @inline(__always)
+    public func neighbor(segment: UInt32, _ address: IPv6Address) -> UInt32 {
+        // The key is a digest; the row decides.
+        let slot = neighborIndex.find(NeighborKey.digest(address), segment)
+        return slot != noSlot && neighbors[Int(slot)].address == address && neighbors[Int(slot)].segment == segment
+            ? slot : noSlot
+    }
+
+    /// The far end of the router's tunnel that packets from `peer` on a raw endpoint belong to, or `noSlot`. Without a
+    /// key is another tunnel than with key 0.
+    @inlinable @inline(__always)
+    public func tunnel(endpoint: UInt32, peer: UInt32, key: UInt32, hasKey: Bool) -> UInt32 {
+        tunnelIndex.find(TunnelKey.word(endpoint, peer, hasKey: hasKey), key)
+    }
+}
+
+/// How addresses are keys of an index of 64-bit words.
+@usableFromInline
+enum NeighborKey {
+    @inlinable @inline(__always)
+    static func digest(_ address: IPv6Address) -> UInt64 { address.high &* 0x9E37_79B9_7F4A_7C15 ^ address.low }
+}
+
+/// How tunnels are keys.
+@usableFromInline
+enum TunnelKey {
+    @inlinable @inline(__always)
+    static func word(_ endpoint: UInt32, _ peer: UInt32, hasKey: Bool) -> UInt64 {
+        UInt64(endpoint) &<< 33 | (hasKey ? 1 : 0) &<< 32 | UInt64(peer)
+    }
+}
