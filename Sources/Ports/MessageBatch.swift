@@ -80,6 +80,24 @@ struct MessageBatch {
         messages[index].header.msg_iovlen = at &+ 1
     }
 
+    /// Writes the checksum of a GRE header over all of a message (RFC 2784 §2.5): the header is at the beginning of its
+    /// first piece.
+    @inline(never)
+    func writeGREChecksum(_ index: Int, _ header: UnsafeMutableRawPointer) {
+        header.set16(4, 0)
+        let first = pieces + index &* MessageBatch.piecesPerMessage
+        var sum: UInt64 = 0
+        var offset = 0
+        for number in 0..<Int(messages[index].header.msg_iovlen) {
+            let piece = first[number]
+            guard let bytes = piece.iov_base else { continue }
+            let count = Int(piece.iov_len)
+            sum = Checksum.appending(Checksum.sum(bytes, count), at: offset, to: sum)
+            offset &+= count
+        }
+        header.set16(4, Checksum.finish(sum))
+    }
+
     /// Gives a message its destination and, unless it is zero, its type of service.
     @inline(__always)
     func address(_ index: Int, _ slot: UnsafeMutablePointer<TransmitSlot>, isIPv6: Bool) {

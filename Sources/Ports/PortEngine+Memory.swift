@@ -112,7 +112,7 @@ extension PortEngine {
             }
             return 0
         }
-        guard offload.needsChecksum else { return put(ring, slot, .none) }
+        guard offload.needsChecksum || slot.hasGREChecksum else { return put(ring, slot, .none) }
         let length = slot.pointee.length
         guard slot.pointee.payloadLength <= BufferPool.capacity else { return EMSGSIZE }
         linearFrame.copyMemory(from: slot.header, byteCount: Int(slot.pointee.headerLength))
@@ -122,14 +122,19 @@ extension PortEngine {
                 byteCount: slot.pointee.payloadLength
             )
         }
-        guard
-            PartialChecksum.complete(
+        let isFinished =
+            !offload.needsChecksum
+            || PartialChecksum.complete(
                 linearFrame,
                 length,
                 start: Int(offload.checksumStart),
                 offset: Int(offload.checksumOffset)
             )
-        else { return EINVAL }
+        guard isFinished else { return EINVAL }
+        if slot.hasGREChecksum {
+            linearFrame.set16(4, 0)
+            linearFrame.set16(4, Checksum.finish(Checksum.sum(linearFrame, length)))
+        }
         return ring.tryWrite(&record, size, linearFrame, length) ? 0 : ENOBUFS
     }
 }

@@ -16,10 +16,12 @@ extension PortEngine {
             payload: slot.pointee.payload.map { UnsafeRawPointer($0) } ?? UnsafeRawPointer(slot.header),
             slot.pointee.payloadLength,
             prefixLength: Int(slot.pointee.tunnelHeaderLength),
+            networkType: slot.pointee.networkType,
             gsoType: offload.gsoType,
             gsoSize: offload.gsoSize,
             checksumStart: offload.needsChecksum ? Int(offload.checksumStart) : 0,
             checksumOffset: Int(offload.checksumOffset),
+            greChecksumOffset: slot.hasGREChecksum ? 4 : -1,
             scratch: planScratch
         )
     }

@@ -63,9 +63,17 @@ extension PortEngine {
         batch.clear()
     }
 
-    /// Adds one datagram to a batch, its checksum completed. The payload is shared with other copies of the frame: where
-    /// the checksum field lies in it, the message goes round it instead.
+    /// Adds one datagram to a batch with all its checksums.
+    @inline(__always)
     private func addDatagram(_ slot: UnsafeMutablePointer<TransmitSlot>, to batch: MessageBatch, isIPv6: Bool) -> Bool {
+        guard addFinished(slot, to: batch, isIPv6: isIPv6) else { return false }
+        if slot.hasGREChecksum { batch.writeGREChecksum(batch.count &- 1, slot.header) }
+        return true
+    }
+
+    /// Adds one datagram to a batch, its transport checksum completed. The payload is shared with other copies of the frame: where
+    /// the checksum field lies in it, the message goes round it instead.
+    private func addFinished(_ slot: UnsafeMutablePointer<TransmitSlot>, to batch: MessageBatch, isIPv6: Bool) -> Bool {
         let header = slot.header
         let headerLength = Int(slot.pointee.headerLength)
         let payload = slot.pointee.payload ?? header

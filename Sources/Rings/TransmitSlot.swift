@@ -24,6 +24,9 @@ public struct TransmitSlot {
     public var flowHash: UInt32
     /// The remote VTEP, and its UDP port: 0 for raw sockets (the kernel's rawv6_sendmsg takes another for a protocol).
     public var destinationPort: UInt16
+    /// What stands behind the tunnel header: an Ethernet frame if 0, a bare IP datagram if `EtherType.ipv4` or `.ipv6`
+    /// (IPIP, SIT, IP in GRE). Looked at where a super-frame has to be cut.
+    public var networkType: UInt16
     public var destination: IPv6Address
     public var payload: UnsafeMutableRawPointer?
     public var payloadLength: Int
@@ -43,6 +46,7 @@ public struct TransmitSlot {
         offload = .none
         flowHash = 0
         destinationPort = 0
+        networkType = 0
         destination = IPv6Address(high: 0, low: 0)
         payload = nil
         payloadLength = 0
@@ -60,5 +64,12 @@ extension UnsafeMutablePointer<TransmitSlot> {
     @inlinable @inline(__always)
     public var header: UnsafeMutableRawPointer {
         UnsafeMutableRawPointer(self) + TransmitSlot.storageOffset
+    }
+
+    /// Whether the tunnel header is GRE with a checksum (RFC 2784 §2.1), which the port computes: it covers everything
+    /// that the port may still have to finish. VXLAN's first bit is reserved and sent as zero.
+    @inlinable @inline(__always)
+    public var hasGREChecksum: Bool {
+        pointee.tunnelHeaderLength >= 8 && UnsafeRawPointer(header).byte(0) & 0x80 != 0
     }
 }

@@ -114,6 +114,8 @@ struct Outgoing {
     var port: UInt16 = 4789
     /// Bytes of the tunnel header; nil: 8 where there is a destination, none elsewhere.
     var tunnel: UInt8?
+    /// EtherType of a bare datagram behind the tunnel header.
+    var network: UInt16 = 0
 }
 
 /// Endpoints with what a worker has around them. Closes their descriptors in the end.
@@ -185,6 +187,7 @@ final class Bench {
             slot.pointee.headerLength = UInt16(frame.header.count)
             // Frames for tunnels are those with a destination.
             let isTunnelled = frame.destination != IPv6Address(high: 0, low: 0)
+            slot.pointee.networkType = frame.network
             slot.pointee.tunnelHeaderLength = frame.tunnel ?? (isTunnelled ? 8 : 0)
             at.copyMemory(from: frame.payload, byteCount: frame.payload.count)
             slot.pointee.payload = frame.payload.isEmpty ? nil : at

@@ -137,6 +137,18 @@ import Wire
         #expect(data == payload)
         let last = memory.take()
         #expect(last?.bytes == TestFrame.vxlan + TestFrame.udp([4]))
+
+        // The checksum of GRE, whether or not there is one inside to be finished first.
+        let gre: [UInt8] = [0x80, 0, 0x65, 0x58, 0, 0, 0, 0]
+        let open = TestFrame.udp([1, 2, 3], partial: true)
+        bench.send(port, [Outgoing(header: gre, payload: open, offload: TestFrame.partialUDP(8), tunnel: 8)])
+        bench.send(port, [Outgoing(header: gre, payload: TestFrame.udp([1, 2, 3]), tunnel: 8)])
+        for _ in 0..<2 {
+            let frame = memory.take()
+            let bytes = try #require(frame).bytes
+            #expect(bytes.withUnsafeBytes { Checksum.fold(Checksum.sum($0.baseAddress!, $0.count)) } == 0xFFFF)
+            #expect(bytes[..<4] + [0, 0] + bytes[6...] == gre + TestFrame.udp([1, 2, 3]))
+        }
     }
 
     @Test func aPortWithoutAnythingDropsAndCounts() {

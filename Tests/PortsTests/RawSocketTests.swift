@@ -162,6 +162,91 @@ import Wire
         }
     }
 
+    /// Whatever the tenant left undone is finished behind each tunnel header, and the checksum of GRE over all of it
+    /// (RFC 2784 §2.5), wherever the message is cut into pieces.
+    @Test func checksumsOfGRE() throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let link = try Self.link(bench, left, right, isIPv6: false)
+            for (header, isDatagram) in [(Self.greEthernet, false), (Self.greIP, true), (Self.greKeyless, true)] {
+                for count in [0, 1, 2, 99, 1_000] {
+                    let skip = isDatagram ? 14 : 0
+                    let payload = TestFrame.pattern(count)
+                    let open = header + TestFrame.udp(payload, partial: true)[skip...]
+                    let whole = header + TestFrame.udp(payload)[skip...]
+                    let field = header.count + 40 - skip
+                    let cuts = [header.count, header.count + 13, field - 1, field, field + 1, field + 2, open.count]
+                    let frames = cuts.filter { $0 <= min(open.count, 104) }.flatMap { cut in
+                        [true, false].map { isOpen in
+                            Outgoing(
+                                header: Array((isOpen ? open : whole)[..<cut]),
+                                payload: Array((isOpen ? open : whole)[cut...]),
+                                offload: isOpen ? TestFrame.partialUDP(header.count - skip) : .none,
+                                destination: link.destination,
+                                port: 0,
+                                tunnel: UInt8(header.count),
+                                network: isDatagram ? EtherType.ipv4 : 0
+                            )
+                        }
+                    }
+                    #expect(Int(bench.send(link.left, frames).frames) == frames.count)
+                    let arrived = bench.receive(link.right, count: frames.count)
+                    #expect(arrived.count == frames.count)
+                    for packet in arrived { #expect(Self.withoutGREChecksum(packet.bytes) == whole) }
+                }
+            }
+        }
+    }
+
+    private static let greEthernet: [UInt8] = [0xA0, 0, 0x65, 0x58, 0, 0, 0, 0, 0, 0, 0, 42]
+    private static let greKeyless: [UInt8] = [0x80, 0, 0x08, 0x00, 0, 0, 0, 0]
+    private static let greIP: [UInt8] = [0xA0, 0, 0x08, 0x00, 0, 0, 0, 0, 0, 0, 0, 42]
+
+    /// The packet with zero in the checksum's place, or nil if it was wrong.
+    private static func withoutGREChecksum(_ packet: [UInt8]) -> [UInt8]? {
+        let isRight = packet.withUnsafeBytes { raw in
+            let header = GREHeader.parse(raw.baseAddress!, raw.count)
+            return header.problem == .none && header.hasChecksum && header.checksumIsValid(raw.baseAddress!, raw.count)
+        }
+        return isRight ? packet[..<4] + [0, 0] + packet[6...] : nil
+    }
+
+    /// A bare super-datagram becomes bare datagrams: in IPIP, and in GRE with and without a checksum.
+    @Test(arguments: [[], [0, 0, 0x08, 0x00], greIP] as [[UInt8]], [false, true])
+    func superDatagramsAreCut(header: [UInt8], isIPv6: Bool) throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let number = header.isEmpty ? IPProtocol.ipv4 : IPProtocol.gre
+            let link = try Self.link(bench, left, right, isIPv6: isIPv6, protocol: number)
+            for (length, size) in [(60_000, 1_400), (19_999, 333), (100, 1_400)] {
+                let payload = TestFrame.pattern(length)
+                let datagram = Array(TestFrame.tcp(payload, partial: true)[14...])
+                // Part of the datagram's header stands with the tunnel's, as when a router has written it anew.
+                let frame = Outgoing(
+                    header: header + datagram[..<20],
+                    payload: Array(datagram[20...]),
+                    offload: TestFrame.superTCP(UInt16(size), header.count - 14),
+                    destination: link.destination,
+                    port: 0,
+                    tunnel: UInt8(header.count),
+                    network: EtherType.ipv4
+                )
+                let result = bench.send(link.left, [frame])
+                #expect(result.frames == 1 && result.superFrames == 1 && result.failures == 0, "\(result)")
+                let arrived = bench.receive(link.right, count: (length + size - 1) / size)
+                let packets = arrived.map { header.first == 0xA0 ? Self.withoutGREChecksum($0.bytes) ?? [] : $0.bytes }
+                #expect(packets.allSatisfy { Array($0.prefix(header.count)) == header })
+                let ethernet = TestFrame.ethernet([2, 0, 0, 0, 0, 2])
+                for packet in packets {
+                    let inner = ethernet + packet.dropFirst(header.count)
+                    #expect(VXLANSocketTests.transportChecksumIsRight(inner))
+                }
+                let data = packets.flatMap { $0.dropFirst(header.count + 40) }
+                #expect(data == payload)
+            }
+        }
+    }
+
     @Test func everyFailureHasItsKind() throws {
         try withPair { left, right in
             let bench = Bench()

@@ -26,10 +26,11 @@ import Wire
                     Issue.record("no slot for frame \(number)")
                     return
                 }
-                #expect(slot.pointee.length == 0 && slot.pointee.offload == .none)
+                #expect(slot.pointee.length == 0 && slot.pointee.offload == .none && slot.pointee.networkType == 0)
                 slot.pointee.flowHash = number
                 slot.pointee.headerLength = 7
                 slot.pointee.offload.flags = 1
+                slot.pointee.networkType = 0x0800
                 if expected[endpoint] == nil { order.append(endpoint) }
                 expected[endpoint, default: []].append(number)
             }
