@@ -161,9 +161,15 @@ extension Port: Described {
         return [
             Fact("host", host), Fact("network", network), Fact("trunk", network == nil ? trunk : nil),
             Fact(addresses.count == 1 ? "address" : "addresses", addresses),
-            Fact("mac", macIsDefault ? nil : mac.description, or: mac.description), Fact("gateway", gateway),
+            Fact("mac", macIsDefault ? nil : mac.description, or: mac.description), gatewayFact,
             Fact("mtu", mtu.map(String.init), or: "the network's"), Fact("attach", attach.description),
         ]
+    }
+
+    /// What a router brings is told when it changes, and not with every port that is new.
+    private var gatewayFact: Fact {
+        let list = gateway.isEmpty ? "none" : gateway.map(\.description).joined(separator: " ")
+        return Fact("gateway", gatewayIsDefault || gateway.isEmpty ? nil : list, or: list)
     }
 
     private var trunk: String {

@@ -23,4 +23,6 @@ extension Tenant {
     public func network(_ name: String) -> Network? { networks.first { $0.name == name } }
 
     public func port(_ name: String) -> Port? { ports.first { $0.name == name } }
+
+    public func router(_ name: String) -> Router? { routers.first { $0.name == name } }
 }

@@ -84,6 +84,8 @@ extension Loader {
         let tenants = named(fields["tenants"], "tenants", "tenants").map { (entry: $0, fields: tenant($0)) }
         for (number, tenant) in tenants.enumerated() { loadNetworks(tenant.fields, of: number) }
         for (number, tenant) in tenants.enumerated() { loadPorts(tenant.fields, of: number) }
+        for (number, tenant) in tenants.enumerated() { loadRouters(tenant.fields, of: number) }
+        for number in self.tenants.indices { setGateways(of: number) }
         for (number, network) in networks.enumerated() where network.isWhole {
             self.tenants[network.tenant].networks.append(networks[number].network)
         }
@@ -113,9 +115,9 @@ extension Loader {
 
     private static let tenantSchema = Schema(
         subject: "a tenant",
-        keys: ["networks", "ports"],
-        notYet: ["routers", "securityGroups"],
-        mistaken: ["network": "networks", "port": "ports", "segments": "networks"]
+        keys: ["networks", "ports", "routers"],
+        notYet: ["securityGroups"],
+        mistaken: ["network": "networks", "port": "ports", "router": "routers", "segments": "networks"]
     )
 
     private mutating func tenant(_ entry: Node.Entry) -> Fields? {

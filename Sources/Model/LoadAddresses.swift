@@ -28,7 +28,7 @@ extension Loader {
             return
         }
         for item in items(node, fields.path(key)) {
-            guard let prefix = portPrefix(item.node, item.path, home) else { continue }
+            guard let prefix = ownPrefix(item.node, item.path, home, of: "a port") else { continue }
             port.addresses.append(prefix)
             guard let home, let number = membership?.untagged, home.isWhole else { continue }
             check(prefix, item.node.place, item.path, home.network)
@@ -47,7 +47,7 @@ extension Loader {
     }
 
     /// An address with the length of its prefix, which the network's subnet suggests when it is missing.
-    private mutating func portPrefix(_ node: Node, _ path: String, _ home: KnownNetwork?) -> IPPrefix? {
+    mutating func ownPrefix(_ node: Node, _ path: String, _ home: KnownNetwork?, of subject: String) -> IPPrefix? {
         if case .scalar(let scalar) = node.content, !scalar.text.utf8.contains(UInt8(ascii: "/")),
             let address = IPAddress(scalar.text),
             let subnet = home?.network.subnets.first(where: { $0.contains(address) })
@@ -57,7 +57,7 @@ extension Loader {
         }
         guard let prefix = prefix(node, path, "an address with its prefix length") else { return nil }
         if let flaw = prefix.address.flaw {
-            refuse(node.place, path, "a port cannot have the address \(prefix.address): it is \(flaw)")
+            refuse(node.place, path, "\(subject) cannot have the address \(prefix.address): it is \(flaw)")
             return nil
         }
         return prefix
@@ -80,7 +80,11 @@ extension Loader {
     }
 
     mutating func loadGateway(_ fields: Fields, of port: inout Port) {
-        guard let node = fields["gateway"] else { return }
+        guard let node = fields["gateway"] else {
+            port.gatewayIsDefault = true
+            return
+        }
+        if case .scalar(let scalar) = node.content, scalar.isPlain, scalar.text == "none" { return }
         var found: [(address: IPAddress, node: Node, path: String)] = []
         for item in items(node, fields.path("gateway")) {
             guard let gateway = address(item.node, item.path, "the address of a gateway") else { continue }

@@ -23,10 +23,10 @@ extension Loader {
             let path = "\(tenant.path("ports")).\(entry.key)"
             guard let fields = fields(entry.value, path, Self.schema) else { continue }
             // Each reader reports for itself, so that one run finds all that is wrong with the port.
-            let host = host(fields, entry.place)
+            let host = host(fields, entry.place, "the port's `host` is missing: the machine on which it is")
             let membership = membership(fields, entry.place, of: number)
             let attach = attach(fields, entry.place, on: host)
-            let mac = fields["mac"].flatMap { self.mac($0, fields.path("mac")) }
+            let mac = fields["mac"].flatMap { self.mac($0, fields.path("mac"), of: "a port") }
             var port = Port(
                 tenant: tenants[number].name,
                 name: entry.key,
@@ -48,9 +48,9 @@ extension Loader {
         }
     }
 
-    private mutating func host(_ fields: Fields, _ place: Place) -> String? {
+    mutating func host(_ fields: Fields, _ place: Place, _ missing: String) -> String? {
         guard let node = fields["host"] else {
-            refuse(place, fields.path, "the port's `host` is missing: the machine on which it is")
+            refuse(place, fields.path, missing)
             return nil
         }
         guard let name = reference(node, fields.path("host"), "a host") else { return nil }
@@ -156,18 +156,22 @@ extension Loader {
         return vid
     }
 
-    /// A network of the port's own tenant; of no other, whatever it is called.
-    private mutating func network(_ node: Node, _ path: String, of tenant: Int) -> Int? {
+    /// A network of the tenant's own; of no other, whatever it is called.
+    mutating func network(
+        _ node: Node,
+        _ path: String,
+        of tenant: Int,
+        _ rule: String = "a port never joins another tenant's network"
+    ) -> Int? {
         guard let name = reference(node, path, "a network") else { return nil }
         if let number = networkNumbers[tenant][name] { return number }
         let own = tenants[tenant].name
-        let rule = "and a port never joins another tenant's network"
         let prefix = name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? ""
         if let owner = owners[name] {
             let other = tenants[owner].name
-            refuse(node.place, path, "tenant \(own) has no network `\(name)`, only tenant \(other) has, \(rule)")
+            refuse(node.place, path, "tenant \(own) has no network `\(name)`, only tenant \(other) has, and \(rule)")
         } else if prefix != name, prefix != own, tenantNames.contains(prefix) {
-            refuse(node.place, path, "`\(shown(name))` is tenant \(prefix)'s, \(rule)")
+            refuse(node.place, path, "`\(shown(name))` is tenant \(prefix)'s, and \(rule)")
         } else {
             let advice = suggestion(
                 for: name,

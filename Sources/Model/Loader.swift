@@ -2,7 +2,8 @@ import Wire
 
 /// Turns the tree of a file into a topology and collects everything that is wrong with it.
 ///
-/// The order is that of knowledge: lab and hosts, the networks of all tenants, then the ports, which refer to both.
+/// The order is that of knowledge: lab and hosts, the networks of all tenants, then the ports, which refer to both, then
+/// the routers, which take what ports have left.
 /// What was declared but is wrong itself is remembered by name, so that one mistake is reported once.
 /// The work grows with the size of the file: look-ups go through tables, and suggestions, which compare a name with
 /// all others, stop after the first hundred.
@@ -33,6 +34,9 @@ struct Loader {
     var interfaces: [InterfaceKey: Claim] = [:]
     var addresses: [AddressKey: Claim] = [:]
     var macs: [MACKey: Claim] = [:]
+    /// The routers' addresses in a network, by its number.
+    var routedNetworks: [Int: [IPPrefix]] = [:]
+    var tunnelEnds: [TunnelEnds: Claim] = [:]
 
     init(file: String) { self.file = file }
 

@@ -12,8 +12,10 @@ public struct Port: Sendable, Equatable {
     public var mac: MACAddress
     /// Whether `mac` was computed from the names because the file gives none.
     public var macIsDefault: Bool
-    /// Default routes, at most one of each family.
+    /// Default routes, at most one of each family; `none` in the file for none.
     public var gateway: [IPAddress]
+    /// Whether `gateway` is the network's only router in the port's subnet because the file gives none.
+    public var gatewayIsDefault: Bool
     /// In bytes; nil is the network's.
     public var mtu: Int?
     public var attach: Attach
@@ -28,6 +30,7 @@ public struct Port: Sendable, Equatable {
         addresses: [IPPrefix] = [],
         mac: MACAddress? = nil,
         gateway: [IPAddress] = [],
+        gatewayIsDefault: Bool = false,
         mtu: Int? = nil,
         attach: Attach,
         mark: Mark = Mark(),
@@ -41,6 +44,7 @@ public struct Port: Sendable, Equatable {
         self.mac = mac ?? Port.defaultMAC(tenant: tenant, port: name)
         self.macIsDefault = mac == nil
         self.gateway = gateway
+        self.gatewayIsDefault = gatewayIsDefault
         self.mtu = mtu
         self.attach = attach
         self.mark = mark

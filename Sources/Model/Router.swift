@@ -74,6 +74,15 @@ public struct RouterTunnel: Sendable, Equatable {
         case sit
         /// Both, in GRE (RFC 2784, RFC 2890).
         case gre
+
+        /// Whether packets of a family can travel by it.
+        public func carries(ipv6: Bool) -> Bool {
+            switch self {
+            case .ipip: !ipv6
+            case .sit: ipv6
+            case .gre: true
+            }
+        }
     }
 
     public var name: String
@@ -92,6 +101,7 @@ public struct RouterTunnel: Sendable, Equatable {
     /// The router's own addresses on the tunnel; none makes it unnumbered.
     public var addresses: [IPPrefix]
     public var mark: Mark
+    public var mtuMark: Mark
 
     public init(
         name: String,
@@ -103,7 +113,8 @@ public struct RouterTunnel: Sendable, Equatable {
         checksum: Bool = false,
         mtu: Int? = nil,
         addresses: [IPPrefix] = [],
-        mark: Mark = Mark()
+        mark: Mark = Mark(),
+        mtuMark: Mark = Mark()
     ) {
         self.name = name
         self.kind = kind
@@ -115,6 +126,7 @@ public struct RouterTunnel: Sendable, Equatable {
         self.mtu = mtu
         self.addresses = addresses
         self.mark = mark
+        self.mtuMark = mtuMark
     }
 
     /// Bytes in front of the packet: outer IP header and GRE header.
@@ -124,17 +136,14 @@ public struct RouterTunnel: Sendable, Equatable {
     }
 
     /// Whether packets of a family can travel by it.
-    public func carries(ipv6: Bool) -> Bool {
-        switch kind {
-        case .ipip: !ipv6
-        case .sit: ipv6
-        case .gre: true
-        }
-    }
+    public func carries(ipv6: Bool) -> Bool { kind.carries(ipv6: ipv6) }
 }
 
 /// Where packets for a prefix go.
 public struct Route: Sendable, Equatable {
+    /// How many hops of equal cost a route may have.
+    public static let maximumHops = 64
+
     public enum Action: Sendable, Equatable {
         /// To one of these, chosen by flow when there are several.
         case forward([Hop])

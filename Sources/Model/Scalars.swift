@@ -147,7 +147,7 @@ extension Loader {
         return prefix
     }
 
-    mutating func mac(_ node: Node, _ path: String) -> MACAddress? {
+    mutating func mac(_ node: Node, _ path: String, of subject: String) -> MACAddress? {
         guard let text = text(node, path, "a MAC address") else { return nil }
         let isFine = text.utf8.count == 17 && text.utf8.allSatisfy { isHex($0) || $0 == 0x3A || $0 == 0x2D }
         guard isFine, let mac = MACAddress(text) else {
@@ -158,7 +158,7 @@ extension Loader {
             refuse(
                 node.place,
                 path,
-                "a port cannot have the MAC \(mac): it is \(mac == .zero ? "all zeros" : "a group address"); "
+                "\(subject) cannot have the MAC \(mac): it is \(mac == .zero ? "all zeros" : "a group address"); "
                     + "begin it with 02"
             )
             return nil
@@ -227,7 +227,7 @@ func isDecimal(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
 func isHex(_ byte: UInt8) -> Bool { isDecimal(byte) || (0x61...0x66).contains(byte | 0x20) }
 
-/// What may be the name of a host, tenant, network, port or provider network: it becomes part of paths, namespaces
+/// What may be the name of a host, tenant, network, port, router, tunnel or provider network: it becomes part of paths, namespaces
 /// and file names.
 func isName(_ text: String) -> Bool {
     func isAlphanumeric(_ byte: UInt8) -> Bool { isDecimal(byte) || (0x61...0x7A).contains(byte | 0x20) }
