@@ -131,7 +131,9 @@ struct MessageBatch {
     ///
     /// An error may belong to an earlier packet (ICMP came in, a device went down and up): the kernel reports it once,
     /// in place of sending. So every message is tried again once.
-    func send(_ socket: Int32) {
+    ///
+    /// - Parameter news: where a tunnel's socket tells what it heard.
+    func send(_ socket: Int32, _ news: UnderlayNews? = nil) {
         let count = filled.pointee
         var index = 0
         var isSecondTry = false
@@ -141,6 +143,8 @@ struct MessageBatch {
                 for done in index..<min(count, index &+ Int(result)) { errors[done] = 0 }
                 index &+= Int(result)
                 isSecondTry = false
+                // The error that ended the call early is lost; what it was about may be in the queue.
+                if index < count { _ = news?.drain(socket) }
                 continue
             }
             let error = result == 0 ? EAGAIN : 0 &- result
@@ -148,7 +152,8 @@ struct MessageBatch {
                 for rest in index..<count { errors[rest] = EAGAIN }
                 return
             }
-            if !isSecondTry, error != EMSGSIZE, error != ENOBUFS {
+            let heard = news?.drain(socket) ?? 0
+            if !isSecondTry, error != ENOBUFS, error != EMSGSIZE || heard > 0 {
                 isSecondTry = true
                 continue
             }

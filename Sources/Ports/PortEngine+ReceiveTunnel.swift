@@ -24,9 +24,12 @@ extension PortEngine {
             }
             let result = Syscall.recvmmsg(port.pointee.receiveDescriptor, received, wanted)
             if result < 0 {
-                if result == -EAGAIN || result == -EINTR { return 0 }
-                // The echo of something sent earlier (ICMP), reported once: the datagrams behind it are still there.
+                if result == -EINTR { return 0 }
                 guard result != -EBADF, result != -ENOTSOCK else { return result }
+                // Ready, but with nothing to read: it is the error queue, which keeps the socket ready until it is empty.
+                if result != -EAGAIN || first == 0 { _ = news.drain(port.pointee.receiveDescriptor) }
+                if result == -EAGAIN { return 0 }
+                // The echo of something sent earlier (ICMP), reported once: the datagrams behind it are still there.
                 errorsLeft &-= 1
                 if errorsLeft > 0 { continue }
                 ring.setDrained(false)

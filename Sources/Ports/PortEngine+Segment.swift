@@ -130,8 +130,12 @@ extension PortEngine {
         single.pointee.msg_control = control > 0 ? singleControl : nil
         single.pointee.msg_controllen = control
         var result = Syscall.sendmsg(socket, single)
-        // The error may belong to an earlier packet; it is reported once.
-        if result < 0, result != -EAGAIN, result != -EMSGSIZE { result = Syscall.sendmsg(socket, single) }
+        if result < 0, result != -EAGAIN {
+            // The error may belong to an earlier packet; it is reported once. After ENOBUFS some of the datagrams may have
+            // left.
+            let heard = news.drain(socket)
+            if result != -ENOBUFS, result != -EMSGSIZE || heard > 0 { result = Syscall.sendmsg(socket, single) }
+        }
         return result < 0 ? 0 &- result : 0
     }
 
@@ -168,7 +172,7 @@ extension PortEngine {
 
     @inline(__always)
     private func sendPart(_ batch: MessageBatch, _ socket: Int32) -> Int32 {
-        batch.send(socket)
+        batch.send(socket, news)
         var error: Int32 = 0
         for index in 0..<batch.count where error == 0 { error = batch.errors[index] }
         batch.clear()

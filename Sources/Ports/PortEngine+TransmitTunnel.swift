@@ -51,7 +51,7 @@ extension PortEngine {
     /// Sends what is in a batch and counts how it ended.
     private func flush(_ batch: MessageBatch, _ socket: Int32, _ result: inout TransmitResult) {
         guard batch.count > 0 else { return }
-        batch.send(socket)
+        batch.send(socket, news)
         for index in 0..<batch.count {
             guard let slot = batch.slots[index] else { continue }
             if batch.errors[index] == 0 {

@@ -6,7 +6,7 @@ import Wire
 /// headers, addresses, ancillary data, scratch for headers), so that nothing is allocated for a frame.
 ///
 /// The order of the files is a frame's: `+Receive`, `+Nested`, `+ReceiveTunnel` on its way in; `+Transmit`, `+TransmitTunnel`,
-/// `+Segment` on its way out. What kind of endpoint it is gets looked at once for each burst and each queue.
+/// `+Segment` on its way out; `UnderlayNews` is what comes back. What kind of endpoint it is gets looked at once for each burst and each queue.
 public struct PortEngine: ~Copyable {
     static let controlSize = 128
     static let nameSize = 32
@@ -34,6 +34,8 @@ public struct PortEngine: ~Copyable {
     let single: UnsafeMutablePointer<msghdr>
     let singleName: UnsafeMutableRawPointer
     let singleControl: UnsafeMutableRawPointer
+
+    let news = UnderlayNews()
 
     public init() {
         let burst = ReceiveRing.capacity
@@ -74,6 +76,7 @@ public struct PortEngine: ~Copyable {
         single.deallocate()
         singleName.deallocate()
         singleControl.deallocate()
+        news.deallocate()
     }
 }
 

@@ -73,4 +73,6 @@ struct OpeningSteps {
 enum SocketBuffer {
     static let receive: Int32 = 8 << 20
     static let send: Int32 = 4 << 20
+    /// Some dozen ICMP messages.
+    static let errors: Int32 = 64 << 10
 }

@@ -28,6 +28,12 @@ enum Syscall {
     @inline(__always)
     static func sendmsg(_ fd: Int32, _ message: UnsafePointer<msghdr>) -> Int32 { linux_sendmsg(fd, message) }
 
+    /// 1 with an entry of the error queue, 0 without.
+    @inline(__always)
+    static func readError(_ fd: Int32, _ error: UnsafeMutablePointer<linux_socket_error>) -> Int32 {
+        linux_read_error(fd, error)
+    }
+
     // MARK: Opening
 
     static func socket(_ family: Int32, _ type: Int32, _ protocolNumber: Int32) -> Int32 {

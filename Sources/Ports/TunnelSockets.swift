@@ -58,6 +58,7 @@ public enum VXLANSocket {
         _ steps: OpeningSteps
     ) throws(PortError) -> Int32 {
         let fd = OpenDescriptor(try steps.check(sender(address), "open the"))
+        // It sends nothing, so it has nothing to hear about: errors are the senders'.
         try askForOuterHeader(fd.value, address, steps)
         if address.isIPv6 {
             // A zero checksum must be accepted (RFC 7348 §5), which for IPv6 is the tunnel's to say (RFC 6935).
@@ -80,9 +81,10 @@ public enum VXLANSocket {
     ) throws(PortError) {
         try setOuterHeader(fd, address, steps)
         if !checksum { try steps.set(fd, LINUX_SOL_SOCKET, LINUX_SO_NO_CHECK, 1, "leave out the checksum of the") }
-        // Whatever is sent to a source port is not for us, and must not fill a queue that nobody reads.
+        // Whatever is sent to a source port is not for us, and must not fill a queue that nobody reads. Only errors are
+        // received, for which there has to be room.
         try steps.check(Syscall.refuseInput(fd), "close the input of the")
-        _ = Syscall.set(fd, LINUX_SOL_SOCKET, LINUX_SO_RCVBUF, 0)
+        _ = Syscall.set(fd, LINUX_SOL_SOCKET, LINUX_SO_RCVBUF, SocketBuffer.errors)
         steps.enlargeBuffers(fd, receive: nil, send: SocketBuffer.send)
     }
 
@@ -155,10 +157,13 @@ private func askForOuterHeader(_ fd: Int32, _ address: IPAddress, _ steps: Openi
 /// The outer header of what is sent: TTL 64 and no fragmentation.
 private func setOuterHeader(_ fd: Int32, _ address: IPAddress, _ steps: OpeningSteps) throws(PortError) {
     let discover = Int32(LINUX_PMTUDISC_DO)
+    // What comes of a packet later is told in the error queue: see UnderlayNews.
     if address.isIPv6 {
+        try steps.set(fd, LINUX_SOL_IPV6, LINUX_IPV6_RECVERR, 1, "ask for errors on the")
         try steps.set(fd, LINUX_SOL_IPV6, LINUX_IPV6_MTU_DISCOVER, discover, "forbid fragments on the")
         try steps.set(fd, LINUX_SOL_IPV6, LINUX_IPV6_UNICAST_HOPS, 64, "set the hop limit of the")
     } else {
+        try steps.set(fd, LINUX_SOL_IP, LINUX_IP_RECVERR, 1, "ask for errors on the")
         try steps.set(fd, LINUX_SOL_IP, LINUX_IP_MTU_DISCOVER, discover, "set DF on the")
         try steps.set(fd, LINUX_SOL_IP, LINUX_IP_TTL, 64, "set the TTL of the")
     }

@@ -113,6 +113,44 @@ static inline void linux_read_ancillary(const struct msghdr *message, struct lin
     }
 }
 
+/// One entry of a socket's error queue (IP_RECVERR, `struct sock_extended_err`): what happened to a packet sent earlier.
+struct linux_socket_error {
+    uint64_t name[4];  ///< Where that packet went: `struct sockaddr_in` or `_in6`.
+    uint32_t code;     ///< An errno.
+    uint32_t info;     ///< With EMSGSIZE: the MTU.
+    uint8_t origin;    ///< LINUX_ORIGIN_….
+    uint8_t is_ipv6;
+};
+
+enum { LINUX_ORIGIN_LOCAL = 1, LINUX_ORIGIN_ICMP = 2, LINUX_ORIGIN_ICMP6 = 3 };
+
+/// Takes the oldest entry off the error queue, without waiting. Returns 1 if there was one (`code` is 0 if it is none
+/// of IP's), 0 if the queue is empty.
+static inline int linux_read_error(int fd, struct linux_socket_error *out) {
+    char control[256] __attribute__((aligned(8)));
+    memset(out, 0, sizeof *out);
+    struct msghdr message = {
+        .msg_name = out->name, .msg_namelen = sizeof out->name, .msg_control = control, .msg_controllen = sizeof control};
+    long result = syscall(SYS_recvmsg, fd, &message, 0x2040 /* MSG_ERRQUEUE | MSG_DONTWAIT */);
+    if (result < 0) return errno == EAGAIN ? 0 : -errno;
+    const char *at = control, *end = at + message.msg_controllen;
+    while ((size_t)(end - at) >= CMSG_LEN(16)) {
+        const struct cmsghdr *part = (const struct cmsghdr *)at;
+        if (part->cmsg_len < CMSG_LEN(0) || part->cmsg_len > (size_t)(end - at)) break;
+        int is_ipv4 = part->cmsg_level == IPPROTO_IP && part->cmsg_type == 11 /* IP_RECVERR */;
+        int is_ipv6 = part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == 25 /* IPV6_RECVERR */;
+        if ((is_ipv4 || is_ipv6) && part->cmsg_len >= CMSG_LEN(16)) {
+            const unsigned char *data = CMSG_DATA(part);
+            memcpy(&out->code, data, 4);
+            out->origin = data[4];
+            memcpy(&out->info, data + 8, 4);
+            out->is_ipv6 = (uint8_t)is_ipv6;
+        }
+        at += CMSG_ALIGN(part->cmsg_len) > (size_t)(end - at) ? (size_t)(end - at) : CMSG_ALIGN(part->cmsg_len);
+    }
+    return 1;
+}
+
 // Descriptors between processes.
 
 /// More descriptors than this with one message are refused here, long before the kernel's 253.
