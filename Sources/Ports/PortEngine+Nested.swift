@@ -2,8 +2,8 @@ import CLinux
 import Rings
 import Wire
 
-// Tenants may have tunnels of their own. Over a veth their kernel hands us 64 KB of TCP inside of one VXLAN packet, and
-// the virtio header says that it is a TCP super-frame whose checksum starts somewhere in the middle. No virtio header
+// Tenants may have tunnels of their own. Over a veth their kernel hands us 64 KB of TCP inside of one VXLAN, GRE or IPIP
+// packet, and the virtio header says that it is a TCP super-frame whose checksum starts somewhere in the middle. No virtio header
 // of a packet socket can say that on the way out again: the next kernel would drop it. So such a frame is cut here, on
 // its way in, and everybody behind sees ordinary frames. (TAPs do not offer this offload, so nothing has to be done
 // there.)
@@ -13,9 +13,13 @@ extension PortEngine {
     private struct Tunnel {
         var network: Int
         var isIPv6: Bool
-        /// The UDP header, or -1 under GRE.
-        var udp: Int
-        var innerEthernet: Int
+        /// The UDP header, or -1 without one.
+        var udp = -1
+        /// The checksum of GRE, or -1 without one.
+        var greChecksum = -1
+        /// Where what is carried begins: an Ethernet frame if `innerType` is 0, else a datagram of that EtherType.
+        var inner = 0
+        var innerType: UInt16 = 0
     }
 
     /// Whether a frame is a super-frame inside of another packet.
@@ -24,7 +28,13 @@ extension PortEngine {
         guard frame.offload.isSuperFrame, frame.offload.needsChecksum else { return false }
         let parsed = ParsedFrame(UnsafeRawPointer(frame.bytes), frame.length)
         return parsed.isIP && parsed.has(.transport) && Int(frame.offload.checksumStart) > parsed.transportOffset
-            && (parsed.protocol == IPProtocol.udp || parsed.protocol == IPProtocol.gre)
+            && carries(parsed.protocol)
+    }
+
+    /// The protocols that tunnels stand on.
+    @inline(__always)
+    private func carries(_ number: UInt8) -> Bool {
+        number == IPProtocol.udp || number == IPProtocol.gre || number == IPProtocol.ipv4 || number == IPProtocol.ipv6
     }
 
     /// Adds the pieces of a nested super-frame to the ring. They lie in memory of the engine, `at` counts its use.
@@ -38,11 +48,13 @@ extension PortEngine {
                 0,
                 payload: bytes,
                 frame.length,
-                prefixLength: tunnel.innerEthernet,
+                prefixLength: tunnel.inner,
+                networkType: tunnel.innerType,
                 gsoType: frame.offload.gsoType,
                 gsoSize: frame.offload.gsoSize,
                 checksumStart: Int(frame.offload.checksumStart),
                 checksumOffset: Int(frame.offload.checksumOffset),
+                greChecksumOffset: tunnel.greChecksum,
                 scratch: planScratch
             )
         else { return false }
@@ -66,37 +78,47 @@ extension PortEngine {
         return true
     }
 
-    /// Finds the inner Ethernet header of VXLAN, Geneve and Ethernet in GRE: the one behind which the transport header
-    /// is where the offload says.
+    /// Finds the inner header of IPIP, SIT, GRE, VXLAN and Geneve: the one behind which the transport header is where the
+    /// offload says.
     private static func tunnel(_ frame: Frame) -> Tunnel? {
         let bytes = UnsafeRawPointer(frame.bytes)
         let parsed = ParsedFrame(bytes, frame.length)
         let transport = parsed.transportOffset
         guard !parsed.has(.fragment), transport &+ 16 <= frame.length else { return nil }
-        var tunnel = Tunnel(network: parsed.networkOffset, isIPv6: parsed.isIPv6, udp: -1, innerEthernet: 0)
-        if parsed.protocol == IPProtocol.gre {
-            // With a checksum or sequence numbers in GRE, a super-frame could not be cut by anybody.
+        var tunnel = Tunnel(network: parsed.networkOffset, isIPv6: parsed.isIPv6)
+        tunnel.inner = transport
+        switch parsed.protocol {
+        case IPProtocol.ipv4:
+            tunnel.innerType = EtherType.ipv4
+        case IPProtocol.ipv6:
+            tunnel.innerType = EtherType.ipv6
+        case IPProtocol.gre:
+            // With sequence numbers in GRE, a super-frame could not be cut by anybody.
             let header = GREHeader.parse(bytes + transport, frame.length &- transport)
-            guard header.problem == .none, !header.hasChecksum, !header.hasSequence,
-                header.protocolType == EtherType.transparentEthernet
-            else { return nil }
-            tunnel.innerEthernet = transport &+ header.length
-            return isInner(frame, tunnel.innerEthernet) ? tunnel : nil
+            guard header.problem == .none, !header.hasSequence else { return nil }
+            tunnel.inner &+= header.length
+            if header.hasChecksum { tunnel.greChecksum = transport &+ 4 }
+            if header.protocolType != EtherType.transparentEthernet { tunnel.innerType = header.protocolType }
+        default:
+            tunnel.udp = transport
+            let shim = transport &+ HeaderLength.udp
+            tunnel.inner = shim &+ HeaderLength.vxlan
+            if isInner(frame, tunnel) { return tunnel }
+            // Geneve (RFC 8926 §3.4): eight bytes and options in words.
+            tunnel.inner = shim &+ 8 &+ 4 &* Int(bytes.byte(shim) & 0x3F)
         }
-        tunnel.udp = transport
-        let shim = transport &+ HeaderLength.udp
-        tunnel.innerEthernet = shim &+ HeaderLength.vxlan
-        if isInner(frame, tunnel.innerEthernet) { return tunnel }
-        // Geneve (RFC 8926 §3.4): eight bytes and options in words.
-        tunnel.innerEthernet = shim &+ 8 &+ 4 &* Int(bytes.byte(shim) & 0x3F)
-        return isInner(frame, tunnel.innerEthernet) ? tunnel : nil
+        return isInner(frame, tunnel) ? tunnel : nil
     }
 
-    private static func isInner(_ frame: Frame, _ ethernet: Int) -> Bool {
-        guard ethernet &+ HeaderLength.ethernet <= frame.length else { return false }
-        let inner = ParsedFrame(UnsafeRawPointer(frame.bytes + ethernet), frame.length &- ethernet)
+    private static func isInner(_ frame: Frame, _ tunnel: Tunnel) -> Bool {
+        let count = frame.length &- tunnel.inner
+        guard count > 0 else { return false }
+        let bytes = UnsafeRawPointer(frame.bytes + tunnel.inner)
+        let inner =
+            tunnel.innerType == 0
+            ? ParsedFrame(bytes, count) : ParsedFrame(datagram: bytes, count, etherType: tunnel.innerType)
         return inner.isIP && inner.has(.transportHeader)
-            && ethernet &+ inner.transportOffset == Int(frame.offload.checksumStart)
+            && tunnel.inner &+ inner.transportOffset == Int(frame.offload.checksumStart)
     }
 
     /// Gives a piece the lengths, identification and checksum of its outer headers. Returns what is still to do: the

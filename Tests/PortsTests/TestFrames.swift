@@ -29,6 +29,20 @@ enum TestFrame {
         return frame
     }
 
+    /// IPv6 and TCP without an Ethernet header, otherwise like `tcp`.
+    static func tcp6(_ payload: [UInt8], partial: Bool) -> [UInt8] {
+        var packet: [UInt8] = [0x60, 0, 0, 0] + be(UInt16(20 + payload.count)) + [IPProtocol.tcp, 64]
+        for last in [1, 2] as [UInt8] { packet += [0xFD] + Array(repeating: 0, count: 14) + [last] }
+        packet += be(1000) + be(2000) + be32(1000) + be32(1) + [0x50, 0x18] + be(8192) + [0, 0, 0, 0] + payload
+        packet.withUnsafeMutableBytes { raw in
+            let bytes = raw.baseAddress!
+            let pseudo = Checksum.pseudoIPv6(bytes, protocol: IPProtocol.tcp, length: raw.count - 40)
+            bytes.set16(56, Checksum.fold(pseudo))
+            if !partial { _ = PartialChecksum.complete(bytes, raw.count, start: 40, offset: 16) }
+        }
+        return packet
+    }
+
     static func tag(_ frame: [UInt8], _ tci: UInt16, type: UInt16 = 0x8100) -> [UInt8] {
         Array(frame[..<12]) + be(type) + be(tci) + Array(frame[12...])
     }
