@@ -54,6 +54,10 @@ public enum HeaderLength {
     public static let udp = 8
     public static let tcp = 20
     public static let vxlan = 8
+    /// The part that all messages of ICMP and ICMPv6 have.
+    public static let icmp = 8
+    /// ARP for IPv4 over Ethernet (RFC 826).
+    public static let arp = 28
 }
 
 /// The UDP port of VXLAN (RFC 7348 §5).
