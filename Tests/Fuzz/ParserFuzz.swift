@@ -48,6 +48,7 @@ private func fuzzFrame(_ bytes: UnsafeRawPointer, _ count: Int) {
         _ = FlowHash.hash(copy, parsed, seed: 0x5EED)
         _ = SegmentationKind.of(parsed)
         _ = SegmentationKind.size(parsed, mtu: 1450)
+        fuzzRouter(copy, parsed, count)
         let ecn = parsed.tos ^ 1
         ECN.set(ecn, frame: copy, parsed: parsed)
         let again = ParsedFrame(UnsafeRawPointer(copy), count)
@@ -64,6 +65,59 @@ private func fuzzFrame(_ bytes: UnsafeRawPointer, _ count: Int) {
         }
         for type in [EtherType.ipv4, EtherType.ipv6] {
             check(ParsedFrame(datagram: UnsafeRawPointer(copy), count, etherType: type), count)
+        }
+    }
+}
+
+/// What a router reads from a frame, and what it says about it.
+private func fuzzRouter(_ frame: UnsafeMutableRawPointer, _ parsed: ParsedFrame, _ count: Int) {
+    let may = ICMPError.mayAnswer(frame, parsed: parsed, linkDestinationIsGroup: false, isTooBigOrParameter2: false)
+    precondition(!may || parsed.isIP)
+    let output = UnsafeMutableRawPointer.allocate(byteCount: ICMPError.capacity, alignment: 1)
+    defer { output.deallocate() }
+    if parsed.isIP {
+        let length = ICMPError.write(
+            to: output,
+            about: UnsafeRawPointer(frame) + parsed.networkOffset,
+            count: count - parsed.networkOffset,
+            isIPv6: parsed.isIPv6,
+            type: 3,
+            code: 4,
+            parameter: 1400,
+            source: IPv6Address(high: 1, low: 1)
+        )
+        let error = ParsedFrame(datagram: UnsafeRawPointer(output), length, etherType: parsed.etherType)
+        precondition(error.has(.transport) && error.endOffset == length)
+        // What is about an error is never answered.
+        precondition(
+            !ICMPError.mayAnswer(output, parsed: error, linkDestinationIsGroup: false, isTooBigOrParameter2: true)
+        )
+    }
+    if let packet = ARPPacket(frame, parsed) {
+        precondition(count >= ARPPacket.frameLength && packet.senderMAC.bits >> 48 == 0)
+    }
+    let message = NeighborDiscovery.parse(frame, parsed)
+    if message.kind == .solicitation {
+        precondition(parsed.ttl == 255 && !message.target.isMulticast)
+        NeighborDiscovery.writeAnswer(
+            to: output,
+            message,
+            senderMAC: MACAddress(bits: 0x0200_0000_0001),
+            neighborMAC: parsed.source,
+            isRouter: true
+        )
+        let length = NeighborDiscovery.frameLength
+        let answer = NeighborDiscovery.parse(output, ParsedFrame(UnsafeRawPointer(output), length))
+        precondition(message.target.isMartianSource || answer.kind == .advertisement)
+    }
+    if EchoReply.isRequest(frame, parsed) {
+        let isValid = EchoReply.checksumIsValid(frame, parsed)
+        withCopy(frame, count) { copy in
+            let start = EchoReply.make(inPlace: copy, parsed)
+            let rest = UnsafeRawPointer(copy) + start
+            let reply = ParsedFrame(datagram: rest, count - start, etherType: parsed.etherType)
+            precondition(reply.has(.transport) && reply.endOffset == parsed.endOffset - start && reply.ttl == 64)
+            precondition(EchoReply.checksumIsValid(rest, reply) == isValid)
         }
     }
 }

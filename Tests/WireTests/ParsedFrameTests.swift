@@ -221,6 +221,10 @@ func exerciseEverything(_ bytes: [UInt8], _ memory: GuardedBytes) {
     }
     _ = SegmentationKind.size(parsed, mtu: 1450)
     _ = SegmentationKind.of(parsed)
+    _ = ICMPError.mayAnswer(frame, parsed: parsed, linkDestinationIsGroup: false, isTooBigOrParameter2: true)
+    _ = ARPPacket(frame, parsed)
+    _ = NeighborDiscovery.parse(frame, parsed)
+    if EchoReply.isRequest(frame, parsed) { _ = EchoReply.checksumIsValid(frame, parsed) }
     ECN.set(ECN.ce, frame: frame, parsed: parsed)
     _ = VXLANHeader(frame, count)
     _ = GREHeader.parse(frame, count).checksumIsValid(frame, count)
