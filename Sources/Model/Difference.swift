@@ -45,10 +45,12 @@ extension Topology {
             if before == nil { changes.append(Change(kind: .added, path: path, before: nil, after: "")) }
             compare("\(path).networks", before?.networks ?? [], tenant.networks, into: &changes)
             compare("\(path).ports", before?.ports ?? [], tenant.ports, into: &changes)
+            compareRouters("\(path).routers", before?.routers ?? [], tenant.routers, into: &changes)
         }
         let staying = Set(new.tenants.map(\.name))
         for tenant in old.tenants where !staying.contains(tenant.name) {
             let path = "tenants.\(tenant.name)"
+            compareRouters("\(path).routers", tenant.routers, [], into: &changes)
             compare("\(path).ports", tenant.ports, [], into: &changes)
             compare("\(path).networks", tenant.networks, [], into: &changes)
             changes.append(Change(kind: .removed, path: path, before: "", after: nil))
@@ -56,7 +58,7 @@ extension Topology {
         return changes
     }
 
-    private static func compare<Item: Described>(
+    static func compare<Item: Described>(
         _ path: String,
         _ old: [Item],
         _ new: [Item],
@@ -97,7 +99,7 @@ extension Topology {
 // MARK: Facts
 
 /// One key of an entry with its value as text.
-private struct Fact {
+struct Fact {
     var key: String
     /// Nil is the default, which a summary does not mention.
     var value: String?
@@ -122,18 +124,18 @@ private struct Fact {
 }
 
 /// An entry that a difference can tell about: the same keys in the same order, whatever their values.
-private protocol Described: Equatable {
+protocol Described: Equatable {
     var name: String { get }
     var facts: [Fact] { get }
 }
 
 extension LabSettings: Described {
-    fileprivate var name: String { "" }
-    fileprivate var facts: [Fact] { [Fact("underlay", underlays), Fact("mtu", mtu, default: Self.defaultMTU)] }
+    var name: String { "" }
+    var facts: [Fact] { [Fact("underlay", underlays), Fact("mtu", mtu, default: Self.defaultMTU)] }
 }
 
 extension Host: Described {
-    fileprivate var facts: [Fact] {
+    var facts: [Fact] {
         [
             Fact("vtep", vteps), Fact("physical", physical.map { "\($0.name)=\($0.device)" }.sorted()),
             Fact("underlay", underlay, default: .socket),
@@ -142,7 +144,7 @@ extension Host: Described {
 }
 
 extension Network: Described {
-    fileprivate var facts: [Fact] {
+    var facts: [Fact] {
         [
             Fact("segment", segment.description), Fact("subnets", subnets),
             Fact("mtu", mtu.map(String.init), or: "computed"),
@@ -156,7 +158,7 @@ extension Network: Described {
 }
 
 extension Port: Described {
-    fileprivate var facts: [Fact] {
+    var facts: [Fact] {
         let network: String? = if case .access(let network) = membership { network } else { nil }
         return [
             Fact("host", host), Fact("network", network), Fact("trunk", network == nil ? trunk : nil),

@@ -89,6 +89,7 @@ extension Loader {
         for (number, network) in networks.enumerated() where network.isWhole {
             self.tenants[network.tenant].networks.append(networks[number].network)
         }
+        checkRouterHosts()
     }
 
     /// A file of another version is not read any further: its other keys may mean something else.

@@ -15,24 +15,27 @@ extension Network {
     }
 }
 
-/// The MTU of every network and port above an underlay, computed in one pass.
+/// The MTU of every network, port and router's tunnel above an underlay, computed in one pass.
 public struct MTUs: Sendable {
     private var fitting: [String: Int] = [:]
     private var networks: [String: Int] = [:]
 
+    private let underlayMTU: Int
+
     fileprivate init(_ topology: Topology, underlayMTU: Int) {
-        let ipv4 = Dictionary(uniqueKeysWithValues: topology.hosts.map { ($0.name, $0.vtep(ipv6: false) != nil) })
+        self.underlayMTU = underlayMTU
+        let withoutIPv4 = Set(topology.hosts.filter { $0.vtep(ipv6: false) == nil }.map(\.name))
+        var outerIPv6: Set<String> = []
+        if !withoutIPv4.isEmpty {
+            for group in RoutedGroups(topology).groups where group.hosts.contains(where: withoutIPv4.contains) {
+                for network in group.networks { outerIPv6.insert(Self.key(group.tenant, network)) }
+            }
+        }
         for tenant in topology.tenants {
-            var isOuterIPv6: [String: Bool] = [:]
-            for network in tenant.networks {
-                isOuterIPv6[network.name] = network.remotes.contains(where: \.isIPv6)
-            }
-            for port in tenant.ports where ipv4[port.host] == false {
-                for name in port.membership.networks { isOuterIPv6[name] = true }
-            }
             for network in tenant.networks {
                 let key = Self.key(network.tenant, network.name)
-                let fits = underlayMTU - network.overhead(outerIPv6: isOuterIPv6[network.name] ?? false)
+                let isIPv6 = outerIPv6.contains(key) || network.remotes.contains(where: \.isIPv6)
+                let fits = underlayMTU - network.overhead(outerIPv6: isIPv6)
                 fitting[key] = fits
                 networks[key] = network.mtu ?? fits
             }
@@ -52,13 +55,19 @@ public struct MTUs: Sendable {
     public func of(_ port: Port) -> Int {
         port.mtu ?? port.membership.networks.compactMap { networks[Self.key(port.tenant, $0)] }.min() ?? 0
     }
+
+    /// The tunnel's own `mtu`, or what the underlay leaves for it: of the packets inside.
+    public func of(_ tunnel: RouterTunnel) -> Int { tunnel.mtu ?? fitting(tunnel) }
+
+    /// What the underlay leaves for the tunnel, whatever its `mtu` says.
+    public func fitting(_ tunnel: RouterTunnel) -> Int { underlayMTU - tunnel.overhead }
 }
 
 extension Topology {
-    /// The MTU of every network and port above an underlay of `underlayMTU` bytes.
+    /// The MTU of every network, port and router's tunnel above an underlay of `underlayMTU` bytes.
     ///
-    /// A tunnel counts as IPv6 as soon as one of its hosts has no IPv4 VTEP or one of its remotes is IPv6: the network
-    /// has one MTU, so the dearest way decides.
+    /// A network of tunnels counts as IPv6 as soon as one of its hosts has no IPv4 VTEP or one of its remotes is IPv6: it
+    /// has one MTU, so the dearest way decides. Its hosts are all that a router puts it on (`RoutedGroups`).
     public func mtus(underlayMTU: Int) -> MTUs { MTUs(self, underlayMTU: underlayMTU) }
 
     /// The MTU of one network. For many networks ask `mtus` once.

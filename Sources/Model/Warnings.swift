@@ -18,7 +18,7 @@ extension Topology {
     }
 }
 
-private struct Lint {
+struct Lint {
     let mtus: MTUs
     let underlayMTU: Int
     var problems: [Problem] = []
@@ -32,12 +32,16 @@ private struct Lint {
                 hosts[network, default: []].append(port.host)
             }
         }
-        for network in tenant.networks { check(network, hosts[network.name] ?? []) }
+        let routed = Set(tenant.routers.lazy.flatMap(\.interfaces).map(\.network))
+        for network in tenant.networks {
+            check(network, hosts[network.name] ?? [], isRouted: routed.contains(network.name))
+        }
         let networks = Dictionary(tenant.networks.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for port in tenant.ports { check(port, networks) }
+        checkRouters(of: tenant, networks, hosts)
     }
 
-    private mutating func check(_ network: Network, _ hosts: [String]) {
+    private mutating func check(_ network: Network, _ hosts: [String], isRouted: Bool) {
         let fitting = mtus.fitting(network)
         if let mtu = network.mtu, mtu > fitting {
             warn(
@@ -53,7 +57,7 @@ private struct Lint {
                     + "(RFC 8200); raise the underlay's MTU"
             )
         }
-        if hosts.isEmpty { warn(network.mark, "the network has no ports, so nothing is in it") }
+        if hosts.isEmpty, !isRouted { warn(network.mark, "the network has no ports, so nothing is in it") }
         if case .local = network.segment, hosts.count > 1 {
             warn(
                 network.segmentMark,

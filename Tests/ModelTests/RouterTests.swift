@@ -154,7 +154,7 @@ import Wire
     @Test func networkTooNarrowForIPv6() {
         let text = routed.replacing(
             "free: {segment: {type: vxlan, id: 5003}}",
-            with: "free: {segment: {type: local}, mtu: 1000}"
+            with: "free: {segment: {type: vxlan, id: 5003}, mtu: 1000}"
         )
         .replacing("data: 10.0.1.1/24", with: "free: \"fd00:3::1/64\"")
         let found = problems(text)
