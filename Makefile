@@ -1,17 +1,20 @@
 # make          build the release binaries
 # make lab      two hosts, two tenants with the same addresses: see them talk and not meet
 # make test     every test: Swift's, then the built binaries against the world in network namespaces
-# make bench    bulk TCP beside the kernel's bridge and vxlan, as ratios (Benchmarks/README.md)
+# make bench    Sluice beside the kernel, Open vSwitch and VDE2, as ratios (Benchmarks/README.md): an hour
 # make format   format the sources         make lint     check them, as CI does
 # make clean    remove what was built
 #
 # `make test TESTS=Integration/test_05_isolation.py` runs one file of the second kind, ARGS="-k gre -s" go to pytest.
+# `make bench CASES=local-bulk,rtt` measures what has one of these words in its name, `make bench QUICK=1` only tries all.
 
 SWIFT ?= swift
 PYTHON ?= /usr/bin/python3
 BUILD ?= .build
 TESTS ?= Integration
 ARGS ?=
+CASES ?=
+QUICK ?=
 
 # One configuration for everything, so that it is built once and the tests are about what ships. Some tests look inside
 # of modules, which release builds allow only when asked to; it costs symbols, not speed.
@@ -39,8 +42,10 @@ test-build:
 	$(SWIFT) build $(SWIFT_OPTIONS) --build-tests
 
 # In a world of its own, like the tests.
-bench: build
-	@BUILD="$(BUILD)" .ci/world $(PYTHON) Benchmarks/bulk_tcp.py
+bench:
+	@.ci/setup bench
+	$(SWIFT) build $(SWIFT_OPTIONS)
+	@BUILD="$(BUILD)" CASES="$(CASES)" QUICK="$(QUICK)" .ci/world $(PYTHON) -B -m Benchmarks
 
 format:
 	$(SWIFT) format --in-place --recursive $(SOURCES)

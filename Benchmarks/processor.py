@@ -1,0 +1,67 @@
+"""Time of the processors, and who may run where."""
+
+import os
+import time
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+CORES = os.sysconf("SC_NPROCESSORS_ONLN")
+
+# For frames: the generator has the first core, and with it what receives; what forwards has the others.
+GENERATOR = 0
+FORWARDERS = set(range(1, CORES)) or {0}
+ALL = set(range(CORES))
+
+
+def _idle():
+    """Seconds that all cores together were idle, and that were stolen from them. The kernel counts idle time by the
+    clock, not by ticks (with NO_HZ), so what is left is exact to the 10 ms in which it is printed."""
+    with open("/proc/stat") as file:
+        fields = [int(word) / _TICKS for word in file.readline().split()[1:9]]
+    return fields[3] + fields[4], fields[7]
+
+
+class Busy:
+    """`with Busy() as busy:` afterwards `busy.cores` is how many cores were busy on average, and `busy.stolen` the share
+    of time that the machine itself did not get."""
+
+    def __enter__(self):
+        self.began = time.monotonic()
+        self.idle, self.steal = _idle()
+        return self
+
+    def __exit__(self, *_):
+        self.seconds = time.monotonic() - self.began
+        idle, steal = _idle()
+        self.stolen = (steal - self.steal) / self.seconds / CORES
+        self.cores = max(0.0, CORES - (idle - self.idle) / self.seconds - (steal - self.steal) / self.seconds)
+
+
+def baseline(seconds):
+    """How many cores are busy when nothing is measured."""
+    with Busy() as busy:
+        time.sleep(seconds)
+    return busy.cores
+
+
+def process_seconds(pid):
+    """Processor time of a process so far, to the nanosecond: its CPU-time clock (see clock_getcpuclockid(3))."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def place(pids, cores):
+    """Lets all threads of processes run on these cores only."""
+    for pid in pids:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            try:
+                os.sched_setaffinity(int(thread), cores)
+            except ProcessLookupError:
+                pass
+
+
+def share_of_memory(pid):
+    """Proportional resident memory in bytes: what is shared counts by its sharers."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        for line in file:
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    raise AssertionError(f"the kernel does not tell the memory of {pid}")
