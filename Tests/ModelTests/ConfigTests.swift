@@ -14,8 +14,10 @@ import Testing
 
     @Test func allAreThere() {
         let expected = [
-            "device", "dot1ad", "dual-stack", "flat", "gre", "gre-ipv6-underlay", "jumbo", "local", "qinq", "remotes",
-            "static-lab", "tap-for-vm", "three-hosts", "trunk", "two-tenants", "veth", "vlan", "vxlan",
+            "device", "dot1ad", "dual-stack", "flat", "gre", "gre-ipv6-underlay", "ipip-branches", "ipv6-over-ipv4",
+            "jumbo",
+            "local", "qinq", "remotes", "routed", "static-lab", "tap-for-vm", "three-hosts", "trunk", "two-tenants",
+            "veth", "vlan", "vxlan",
             "vxlan-ipv6-underlay",
         ]
         #expect(Set(Self.files).isSuperset(of: expected.map { "\($0).yaml" }))
@@ -67,5 +69,32 @@ import Testing
         #expect(try mtus("jumbo.yaml") == [8950, 8958, 1500])
         #expect(try mtus("vlan.yaml") == [1500])
         #expect(try mtus("dot1ad.yaml") == [1496])
+    }
+
+    /// Every port of a network with a router has it as its gateway.
+    @Test func routers() throws {
+        func read(_ file: String) throws -> Topology {
+            try Topology.read(path: Self.folder.appending(path: file).path())
+        }
+        for (file, gateways) in [
+            ("routed.yaml", ["10.0.0.1", "10.0.0.1", "10.0.1.1", "10.0.1.1"]),
+            ("ipip-branches.yaml", ["10.0.0.1", "10.0.0.1"]),
+            ("ipv6-over-ipv4.yaml", ["fd00:a::1", "fd00:a::1", "fd00:a:1::1", "fd00:a:1::1"]),
+        ] {
+            let topology = try read(file)
+            for tenant in topology.tenants {
+                #expect(tenant.ports.flatMap(\.gateway).map(\.description) == gateways)
+                #expect(tenant.ports.allSatisfy { $0.gatewayIsDefault })
+                let hosts = RoutedGroups(topology).hosts(ofRouter: "gw", tenant: tenant.name)
+                #expect(hosts == topology.hosts.map(\.name))
+            }
+        }
+        let branches = try read("ipip-branches.yaml").tenants
+        #expect(branches[0].routers[0].routes == branches[1].routers[0].routes)
+        #expect(branches[0].routers[0].interfaces == branches[1].routers[0].interfaces)
+        #expect(branches[0].routers[0].tunnels[0].remote != branches[1].routers[0].tunnels[0].remote)
+        let six = try read("ipv6-over-ipv4.yaml")
+        let paths = six.pathMTUs(underlayMTU: 1500)
+        #expect(paths.map(\.mtu) == [1450, 1450, 1450, 1450])
     }
 }
