@@ -75,6 +75,19 @@ private func fuzzRouter(_ frame: UnsafeMutableRawPointer, _ parsed: ParsedFrame,
     precondition(!may || parsed.isIP)
     let output = UnsafeMutableRawPointer.allocate(byteCount: ICMPError.capacity, alignment: 1)
     defer { output.deallocate() }
+    if parsed.isIP || parsed.etherType == EtherType.ipv4 || parsed.etherType == EtherType.ipv6 {
+        let finding = RouterHeaderCheck.check(frame, parsed)
+        precondition(parsed.isIP || ![.fine, .routerAlert].contains(finding.verdict))
+        precondition(finding.offset == 0 || parsed.networkOffset + Int(finding.offset) < parsed.endOffset)
+        if parsed.isIPv4 {
+            // Hardly any input has a right checksum: what lies behind that check is to be seen, too.
+            withCopy(frame, count) { copy in
+                let header = copy + parsed.networkOffset
+                Checksum.write(ipv4Header: header, length: Int(UnsafeRawPointer(header).byte(0) & 15) * 4)
+                if RouterHeaderCheck.check(copy, parsed).verdict == .fine { fuzzFragments(copy, parsed) }
+            }
+        }
+    }
     if parsed.isIP {
         let length = ICMPError.write(
             to: output,
@@ -120,6 +133,24 @@ private func fuzzRouter(_ frame: UnsafeMutableRawPointer, _ parsed: ParsedFrame,
             precondition(EchoReply.checksumIsValid(rest, reply) == isValid)
         }
     }
+}
+
+private func fuzzFragments(_ frame: UnsafeMutableRawPointer, _ parsed: ParsedFrame) {
+    let header = UnsafeRawPointer(frame) + parsed.networkOffset
+    let length = parsed.endOffset - parsed.networkOffset
+    let headerLength = Int(header.byte(0) & 15) * 4
+    let mtu = 20 + Int(parsed.ttl)
+    guard let plan = FragmentPlan(header: header, payloadLength: length - headerLength, mtu: mtu) else { return }
+    var at = 0
+    for index in 0..<plan.count {
+        let output = UnsafeMutableRawPointer.allocate(byteCount: FragmentPlan.headerCapacity, alignment: 1)
+        defer { output.deallocate() }
+        let fragment = plan.writeHeader(index, to: output)
+        precondition(fragment.payloadOffset == at && fragment.headerLength + fragment.payloadCount <= mtu)
+        precondition(Checksum.isValid(ipv4Header: output, length: fragment.headerLength))
+        at += fragment.payloadCount
+    }
+    precondition(at == length - headerLength)
 }
 
 private func check(_ parsed: ParsedFrame, _ count: Int) {

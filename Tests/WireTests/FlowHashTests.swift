@@ -31,6 +31,25 @@ import Wire
         }
     }
 
+    /// A datagram hashes as it does inside of a frame: routed and bridged tunnels spread alike.
+    @Test func sameWithoutLinkLayer() {
+        var random = SplitMix(52)
+        for _ in 0..<200 {
+            var spec = FrameSpec.random(&random, length: random.below(20))
+            let whole = hash(spec)
+            spec.isDatagram = true
+            let bytes = spec.bytes
+            let bare = bytes.withUnsafeBytes {
+                FlowHash.hash(
+                    $0.baseAddress!,
+                    ParsedFrame(datagram: $0.baseAddress!, bytes.count, etherType: spec.etherType),
+                    seed: 99
+                )
+            }
+            #expect(bare == whole)
+        }
+    }
+
     @Test func fragmentsOfOneDatagramStayTogether() {
         var spec = FrameSpec()
         spec.l4 = .udp

@@ -222,6 +222,7 @@ func exerciseEverything(_ bytes: [UInt8], _ memory: GuardedBytes) {
     _ = SegmentationKind.size(parsed, mtu: 1450)
     _ = SegmentationKind.of(parsed)
     _ = ICMPError.mayAnswer(frame, parsed: parsed, linkDestinationIsGroup: false, isTooBigOrParameter2: true)
+    _ = RouterHeaderCheck.check(frame, parsed)
     _ = ARPPacket(frame, parsed)
     _ = NeighborDiscovery.parse(frame, parsed)
     if EchoReply.isRequest(frame, parsed) { _ = EchoReply.checksumIsValid(frame, parsed) }
