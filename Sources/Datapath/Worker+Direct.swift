@@ -14,6 +14,7 @@ extension Worker {
         guard let mailbox = Mailbox(), epoll >= 0 else { return nil }
         self.init(snapshot: snapshot, state: state, epoll: epoll, mailbox: mailbox)
         self.now = now
+        milliseconds = now &* 1000
     }
 
     /// Serves an endpoint slot from now on. The slot is within the capacity of the state.
@@ -28,8 +29,12 @@ extension Worker {
     /// Sets the second that learning and ageing go by.
     public mutating func advance(to second: UInt32) {
         now = second
+        milliseconds = second &* 1000
         state.now = second
     }
+
+    /// What the worker does once a second about addresses that it has asked for.
+    public mutating func review() { reviewQuestions() }
 
     /// Ages a slice of the learned addresses.
     public mutating func ageSlice() { age() }

@@ -17,6 +17,8 @@ extension Worker {
             if ring.count > 0 {
                 forwardBurst(slot)
                 flush()
+            } else if engine.hasUnderlayNews {
+                learnPathMTUs()
             }
             if failure < 0 || ring.unreadable > 0 { return receiveFailed(slot, failure) }
             if ring.isDrained { return }
@@ -41,22 +43,26 @@ extension Worker {
 
     @inline(__always)
     mutating func forward(_ frame: Frame) {
-        let decision = decide(frame, snapshot: snapshot, macs: state.macs, now: now)
+        let decision = decide(frame, snapshot: snapshot, taught: state.taught, now: now)
         if decision.events != 0 { count(events: decision.events) }
         if decision.learns { learn(decision) }
         if captures.isActive { captureReceived(frame, decision) }
+        if decision.wantsAttention { attend(frame, decision) }
         switch decision.verdict {
         case .drop:
             state.countDrop(decision.reason, endpoint: frame.endpoint, segment: decision.segment)
         case .forward:
-            applyECN(frame, decision)
+            applyChanges(frame, decision)
             countPeer(frame, decision)
+            if decision.fragmentMTU != 0 { return queueFragments(frame, decision) }
             queue(frame, decision, to: decision.attachment)
-        case .flood:
-            applyECN(frame, decision)
+        case .flood, .relay:
+            applyChanges(frame, decision)
             countPeer(frame, decision)
             var targets = FloodTargets(decision, snapshot)
             while let target = targets.next() { queue(frame, decision, to: target) }
+        case .hold: hold(frame, decision)
+        case .answer, .taken: countPeer(frame, decision)
         }
     }
 
@@ -84,17 +90,31 @@ extension Worker {
     mutating func queue(_ frame: Frame, _ decision: Decision, to attachment: UInt32) {
         let place = snapshot.attachments[Int(attachment)]
         guard let slot = nextSlot(place.endpoint) else { return }
-        let refusal = encapsulate(frame, decision, to: attachment, snapshot: snapshot, slot: slot)
+        let refusal = encapsulate(
+            frame,
+            decision,
+            to: attachment,
+            snapshot: snapshot,
+            taught: state.taught,
+            now: now,
+            slot: slot
+        )
         guard refusal == 0 else {
             state.countDrop(refusal, endpoint: frame.endpoint, segment: decision.segment)
             if captures.isActive { captureDropped(frame, decision, refusal) }
             return
         }
+        commit(slot, place, segment: decision.segment)
+    }
+
+    /// Queues what stands in the slot that was lent last.
+    @inline(__always)
+    mutating func commit(_ slot: UnsafeMutablePointer<TransmitSlot>, _ place: AttachmentRecord, segment: UInt32) {
         if place.peer != noSlot {
             state.peerCounters[Int(place.peer)].sentFrames &+= 1
             state.peerCounters[Int(place.peer)].sentBytes &+= UInt64(truncatingIfNeeded: slot.pointee.length)
         }
-        if captures.isActive { captureSent(slot, endpoint: place.endpoint, segment: decision.segment) }
+        if captures.isActive { captureSent(slot, endpoint: place.endpoint, segment: segment) }
         queues.commit(place.endpoint)
     }
 
@@ -118,6 +138,9 @@ extension Worker {
             if result.failures != 0 { countFailures(result, endpoint) }
         }
         queues.reset()
+        scratchUsed = 0
+        if !isReleasing { held.forgetReleased() }
+        if engine.hasUnderlayNews { learnPathMTUs() }
     }
 }
 

@@ -21,7 +21,9 @@ extension Worker {
         defer { events.deallocate() }
         while running {
             let ready = linux_epoll_wait(epoll, events, Int32(Worker.eventCapacity), Worker.idleMilliseconds)
-            let second = UInt32(truncatingIfNeeded: linux_monotonic_coarse() / 1_000_000_000)
+            let time = linux_monotonic_coarse()
+            let second = UInt32(truncatingIfNeeded: time / 1_000_000_000)
+            milliseconds = UInt32(truncatingIfNeeded: time / 1_000_000)
             if second != now {
                 now = second
                 state.now = second
@@ -38,7 +40,10 @@ extension Worker {
             turns &+= 1
             state.turns = turns
             // By the empty snapshot of the beginning every address would be a stranger's.
-            if agedAt != now && snapshot.generation != 0 { age() }
+            if agedAt != now && snapshot.generation != 0 {
+                age()
+                if questionCount > 0 { reviewQuestions() }
+            }
         }
     }
 

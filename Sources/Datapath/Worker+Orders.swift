@@ -43,6 +43,7 @@ extension Worker {
         case Command.Kind.flush:
             let segment = order.command.slot
             state.macs.flush { segment == noSlot || $0.segment == segment }
+            state.taught.neighbors.flush(segment: segment, snapshot: snapshot)
             return 0
         case Command.Kind.capture:
             guard let memory = order.pointer else { return -EINVAL }

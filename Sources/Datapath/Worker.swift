@@ -28,7 +28,20 @@ public struct Worker: ~Copyable {
     var state: StateRegion
     /// Whole seconds of the monotonic clock.
     var now: UInt32
+    /// Milliseconds of the same clock, as often as the loop turns.
+    var milliseconds: UInt32
     var captures = Captures()
+    /// Frames that wait for their next hop's address.
+    var held = HeldFrames()
+    /// Frames that have waited are being decided about anew.
+    var isReleasing = false
+    /// What is being asked for, the first `questionCount`.
+    let questions: UnsafeMutablePointer<NeighborNews>
+    var questionCount = 0
+    let rates: Rates
+    /// Where the worker's own frames are made.
+    let scratch: UnsafeMutableRawPointer
+    var scratchUsed = 0
     /// The page of learned addresses to age next, and the second in which the last one was aged.
     var agePage = 0
     var agedAt: UInt32 = 0
@@ -51,6 +64,12 @@ public struct Worker: ~Copyable {
         self.mailbox = mailbox
         self.snapshot = snapshot
         self.state = state
-        now = UInt32(truncatingIfNeeded: linux_monotonic_coarse() / 1_000_000_000)
+        let time = linux_monotonic_coarse()
+        now = UInt32(truncatingIfNeeded: time / 1_000_000_000)
+        milliseconds = UInt32(truncatingIfNeeded: time / 1_000_000)
+        questions = .allocate(capacity: Worker.questionCapacity)
+        questions.initialize(repeating: NeighborNews(), count: Worker.questionCapacity)
+        rates = Rates(segments: state.capacity.segments)
+        scratch = .allocate(byteCount: Worker.originals * Original.capacity, alignment: 64)
     }
 }

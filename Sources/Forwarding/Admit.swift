@@ -21,12 +21,15 @@ func admit<R: Recorder>(
     _ recorder: inout R
 ) -> DropReason? {
     let count = Int(journey.decision.contentLength)
-    guard count >= HeaderLength.ethernet else { return .tooShort }
     guard count <= maximumContentLength else { return .tooLong }
     let segment = snapshot.segments[Int(journey.decision.segment)]
-    if let reason = settleTags(&journey, isTransparent: segment.isVLANTransparent) { return reason }
-
-    journey.parsed = ParsedFrame(journey.content, count)
+    if journey.decision.networkType == 0 {
+        guard count >= HeaderLength.ethernet else { return .tooShort }
+        if let reason = settleTags(&journey, isTransparent: segment.isVLANTransparent) { return reason }
+        journey.parsed = ParsedFrame(journey.content, count)
+    } else {
+        journey.parsed = ParsedFrame(datagram: journey.content, count, etherType: journey.decision.networkType)
+    }
     let parsed = journey.parsed
     let stripped = journey.decision.strippedTagBytes
     let priority = journey.decision.priority
@@ -38,6 +41,7 @@ func admit<R: Recorder>(
     if stripped > 0 { recorder.note("content", "\(stripped) bytes of tags come off, priority \(priority)") }
 
     if journey.isTunnelled, let reason = takeOverECN(frame.outerTOS, &journey, &recorder) { return reason }
+    if isNestedTunnel(frame, journey) { return .nestedTunnel }
     guard settleOffload(frame.offload, &journey) else { return .badOffload }
     if journey.isTunnelled { findUnfinishedWork(&journey, mtu: segment.mtu, &recorder) }
     journey.decision.packetSize = packetSize(journey.decision, parsed)

@@ -18,6 +18,8 @@ func classify<R: Recorder>(
         case EndpointKind.port, EndpointKind.provider: classifyByTag(frame, endpoint, &journey, snapshot)
         case EndpointKind.vxlan: decapsulateVXLAN(frame, &journey, snapshot, &recorder)
         case EndpointKind.gre: decapsulateGRE(frame, &journey, snapshot, &recorder)
+        case EndpointKind.ip:
+            decapsulateIP(frame, UInt8(truncatingIfNeeded: endpoint.port), &journey, snapshot, &recorder)
         default: .portWithoutNetwork
         }
     if let reason { return reason }

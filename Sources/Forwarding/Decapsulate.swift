@@ -36,6 +36,9 @@ func decapsulateGRE<R: Recorder>(
     }
     guard header.checksumIsValid(journey.content, frame.length) else { return .greChecksum }
     if header.hasSequence { journey.decision.note(.greSequenceIgnored) }
+    if header.protocolType == EtherType.ipv4 || header.protocolType == EtherType.ipv6 {
+        return decapsulatePacket(frame, header, &journey, snapshot, &recorder)
+    }
     guard header.protocolType == EtherType.transparentEthernet else { return .greProtocol }
     guard header.hasKey else { return .greNoKey }
     recorder.note("decapsulate", "GRE, key \(header.key), from \(describeAddress(frame.outerSource))")

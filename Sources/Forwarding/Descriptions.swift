@@ -27,6 +27,12 @@ extension Snapshot {
     public func describe(attachment slot: UInt32) -> String {
         guard slot < attachmentCount else { return "nowhere" }
         let row = attachments[Int(slot)]
+        if row.isRouter { return "the router's interface \(text(interfaces[Int(row.interface)].name))" }
+        if row.carriesPackets {
+            guard row.peer < peerCount else { return "nowhere" }
+            return "tunnel \(text(segments[Int(row.segment)].name)) (\(describeTunnel(row)) to "
+                + "\(describeAddress(peers[Int(row.peer)].address)))"
+        }
         if row.isTunnel {
             guard row.peer < peerCount else { return "nowhere" }
             let peer = peers[Int(row.peer)]
@@ -49,6 +55,7 @@ extension Snapshot {
             case SegmentKind.vlan: "VLAN \(row.identifier)"
             case SegmentKind.vxlan: "VNI \(row.identifier)"
             case SegmentKind.gre: "GRE key \(row.identifier)"
+            case SegmentKind.routed: "a router's tunnel"
             default: "kind \(row.kind)"
             }
         return "network \(text(row.name)) (\(kind))"
@@ -65,6 +72,12 @@ extension Snapshot {
         case .flood:
             let targets = FloodTargets(decision, self).map { describe(attachment: $0) }
             return "flooded to \(targets.joined(separator: ", "))"
+        case .answer: return "answered"
+        case .taken: return "taken note of by the router"
+        case .relay:
+            let targets = FloodTargets(decision, self).map { describe(attachment: $0) }
+            return "taken note of by the router, and told to \(targets.joined(separator: ", "))"
+        case .hold: return "waits for the address of the next hop"
         case .drop:
             guard let reason = DropReason(rawValue: decision.reason) else { return "dropped" }
             return "dropped (\(reason.name)): \(reason.sentence)"
@@ -82,6 +95,13 @@ extension Snapshot {
                     : "GRE header with key \(segment.identifier) to \(describeAddress(peer.address))"
             )
         }
+        if place.carriesPackets {
+            parts.append("\(describeTunnel(place)) to \(describeAddress(peers[Int(place.peer)].address))")
+        } else if decision.routing.isReframed {
+            parts.append("from \(decision.routing.source) to \(decision.routing.destination)")
+        }
+        if decision.routing.hops != 0 { parts.append("hop limit less \(decision.routing.hops)") }
+        if decision.fragmentMTU != 0 { parts.append("in fragments of at most \(decision.fragmentMTU) bytes") }
         if decision.strippedTagBytes != 0 { parts.append("tag removed") }
         if place.vlanTPID != 0 { parts.append("\(describeVLAN(place.vlanTPID, place.vlanID)) pushed") }
         if decision.ecn != Decision.keepECN { parts.append("inner ECN \(decision.ecn)") }

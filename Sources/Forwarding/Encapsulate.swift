@@ -2,10 +2,6 @@ import Rings
 import Tables
 import Wire
 
-/// Bytes of UDP and of IP in front of a tunnel header, without options.
-private let outerIPv4 = UInt32(HeaderLength.ipv4)
-private let outerIPv6 = UInt32(HeaderLength.ipv6)
-
 /// Makes one copy of a frame ready for one target: what it is to be preceded by is written into the slot, the rest stays
 /// where it is and is not touched. Fills everything in the slot but its place in a queue.
 ///
@@ -15,6 +11,8 @@ public func encapsulate<R: Recorder>(
     _ decision: Decision,
     to attachment: UInt32,
     snapshot: Snapshot,
+    taught: Taught,
+    now: UInt32,
     slot: UnsafeMutablePointer<TransmitSlot>,
     recorder: inout R
 ) -> UInt8 {
@@ -22,8 +20,12 @@ public func encapsulate<R: Recorder>(
     let endpoint = snapshot.endpoints[Int(place.endpoint)]
     let header = slot.header
     var length = 0
+    if place.carriesPackets {
+        return encapsulatePacket(frame, decision, place, endpoint, snapshot, taught, now, slot, &recorder)
+    }
+    slot.pointee.networkType = 0
     if place.isTunnel {
-        let reason = pushTunnelHeader(decision, place, endpoint, snapshot, slot)
+        let reason = pushTunnelHeader(decision, place, endpoint, snapshot, taught, now, slot)
         if let reason { return refuse(reason, decision, &recorder) }
         length = 8
     } else {
@@ -42,7 +44,21 @@ public func encapsulate<R: Recorder>(
     let stripped = Int(decision.strippedTagBytes)
     let content = frame.bytes + Int(decision.contentOffset)
     var skipped = 0
-    if stripped != 0 || place.vlanTPID != 0 {
+    if decision.routing.isReframed {
+        // A router's frame has a header of its own, and the packet behind it.
+        skipped = Int(decision.networkOffset)
+        let isIPv6 = UnsafeRawPointer(content).byte(skipped) &>> 4 == 6
+        header.setMAC(length, decision.routing.destination)
+        header.setMAC(length + 6, decision.routing.source)
+        length += 12
+        if place.vlanTPID != 0 {
+            header.set16(length, place.vlanTPID)
+            header.set16(length + 2, UInt16(decision.priority) << 12 | place.vlanID & 0xFFF)
+            length += HeaderLength.vlanTag
+        }
+        header.set16(length, isIPv6 ? EtherType.ipv6 : EtherType.ipv4)
+        length += 2
+    } else if stripped != 0 || place.vlanTPID != 0 {
         let bytes = UnsafeRawPointer(content)
         header.set64(length, bytes.be64(0))
         header.set32(length + 8, bytes.be32(8))
@@ -68,10 +84,21 @@ public func encapsulate(
     _ decision: Decision,
     to attachment: UInt32,
     snapshot: Snapshot,
+    taught: Taught,
+    now: UInt32,
     slot: UnsafeMutablePointer<TransmitSlot>
 ) -> UInt8 {
     var recorder = NoRecorder()
-    return encapsulate(frame, decision, to: attachment, snapshot: snapshot, slot: slot, recorder: &recorder)
+    return encapsulate(
+        frame,
+        decision,
+        to: attachment,
+        snapshot: snapshot,
+        taught: taught,
+        now: now,
+        slot: slot,
+        recorder: &recorder
+    )
 }
 
 /// Eight bytes of VXLAN or keyed GRE, and what the underlay needs to know.
@@ -81,6 +108,8 @@ private func pushTunnelHeader(
     _ place: AttachmentRecord,
     _ endpoint: EndpointRecord,
     _ snapshot: Snapshot,
+    _ taught: Taught,
+    _ now: UInt32,
     _ slot: UnsafeMutablePointer<TransmitSlot>
 ) -> DropReason? {
     let segment = snapshot.segments[Int(place.segment)]
@@ -89,10 +118,12 @@ private func pushTunnelHeader(
     let isVXLAN = place.kind == AttachmentKind.vxlan
     // The outer packet: IP, UDP under VXLAN, 8 bytes of tunnel header, Ethernet header and tags, the packet.
     let pushed = place.vlanTPID != 0 ? UInt32(HeaderLength.vlanTag) : 0
-    let outer =
-        (peer.address.mappedIPv4 != nil ? outerIPv4 : outerIPv6) + (isVXLAN ? UInt32(HeaderLength.udp) : 0) + 8
-        + decision.networkOffset - UInt32(decision.strippedTagBytes) + pushed + decision.packetSize
-    if peer.pathMTU != 0 && outer > peer.pathMTU { return .exceedsPathMTU }
+    let link =
+        decision.routing.isReframed
+        ? UInt32(HeaderLength.ethernet) : decision.networkOffset &- UInt32(decision.strippedTagBytes)
+    let outer = snapshot.outerLength(place) &+ link &+ pushed &+ decision.packetSize
+    let path = taught.pathMTU(place.peer, now: now, snapshot: snapshot)
+    if path != 0 && outer > path { return .exceedsPathMTU }
     if isVXLAN {
         VXLANHeader.write(to: slot.header, vni: segment.identifier)
     } else {
@@ -105,6 +136,53 @@ private func pushTunnelHeader(
     slot.pointee.destination = peer.address
     slot.pointee.destinationPort = UInt16(truncatingIfNeeded: endpoint.port)
     return nil
+}
+
+/// A bare IP packet, behind a GRE header or nothing: the outer IP header is the socket's.
+@inline(__always)
+private func encapsulatePacket<R: Recorder>(
+    _ frame: Frame,
+    _ decision: Decision,
+    _ place: AttachmentRecord,
+    _ endpoint: EndpointRecord,
+    _ snapshot: Snapshot,
+    _ taught: Taught,
+    _ now: UInt32,
+    _ slot: UnsafeMutablePointer<TransmitSlot>,
+    _ recorder: inout R
+) -> UInt8 {
+    let segment = snapshot.segments[Int(place.segment)]
+    if segment.mtu != 0 && decision.packetSize > segment.mtu { return refuse(.exceedsMTU, decision, &recorder) }
+    let path = taught.pathMTU(place.peer, now: now, snapshot: snapshot)
+    if path != 0 && snapshot.outerLength(place) &+ decision.packetSize > path {
+        return refuse(.exceedsPathMTU, decision, &recorder)
+    }
+    let skipped = Int(decision.networkOffset)
+    let packet = frame.bytes + Int(decision.contentOffset) + skipped
+    let type = UnsafeRawPointer(packet).byte(0) &>> 4 == 6 ? EtherType.ipv6 : EtherType.ipv4
+    var length = 0
+    if place.kind == AttachmentKind.greIP {
+        length = GREHeader.write(
+            to: slot.header,
+            protocolType: type,
+            key: segment.identifier,
+            hasKey: place.flags & AttachmentRecord.greKey != 0,
+            hasChecksum: place.flags & AttachmentRecord.greChecksum != 0
+        )
+    }
+    slot.pointee.networkType = type
+    slot.pointee.tunnelHeaderLength = UInt8(truncatingIfNeeded: length)
+    // DSCP 0 (RFC 2983: pipe), ECN as the packet has it (RFC 6040 §4.1: normal mode).
+    slot.pointee.tos = ECN.encapsulate(inner: decision.tos)
+    slot.pointee.flowHash = decision.flowHash
+    slot.pointee.destination = snapshot.peers[Int(place.peer)].address
+    slot.pointee.destinationPort = 0
+    slot.pointee.headerLength = UInt16(truncatingIfNeeded: length)
+    slot.pointee.payload = packet
+    slot.pointee.payloadLength = Int(decision.contentLength) - skipped
+    slot.pointee.offload = decision.offload.shifted(length - skipped)
+    recorder.note("encapsulate", snapshot.describeEgress(decision, place, endpoint))
+    return 0
 }
 
 @inline(__always)

@@ -13,6 +13,15 @@ public enum Event: UInt8, CaseIterable, Sendable {
     case macMoved
     case macEvicted
     case macLimitReached
+    case fragmented
+    case arpAnswered
+    case echoAnswered
+    case errorSent
+    case answerSuppressed
+    case neighborAsked
+    case neighborResolved
+    case neighborFailed
+    case pathMTULearned
 
     /// Its bit in `Decision.events`.
     @inlinable @inline(__always)
@@ -45,6 +54,15 @@ public enum Event: UInt8, CaseIterable, Sendable {
         case .macLearned: "A new address was learned."
         case .macMoved: "A learned address appeared at another port."
         case .macEvicted: "An address was learned in place of another: its part of the table was full."
+        case .fragmented: "An IPv4 packet that was too large for its way, and might be cut, was cut."
+        case .arpAnswered: "A router was asked for the address of one of its interfaces, and answered."
+        case .echoAnswered: "A router was pinged, and answered."
+        case .errorSent: "A sender was told by ICMP why its packet went no further."
+        case .answerSuppressed: "An answer was not sent: a router answers no more often than its rates allow."
+        case .neighborAsked: "A router asked who has an address (ARP, neighbour discovery)."
+        case .neighborResolved: "An address for which packets waited was answered for."
+        case .neighborFailed: "Nobody answered for an address for which packets waited."
+        case .pathMTULearned: "A router of the underlay told that the way to a peer carries smaller packets."
         case .macLimitReached: "An address was not learned: the network holds as many as it may."
         }
     }

@@ -7,12 +7,12 @@ import Wire
 public func decide<R: Recorder>(
     _ frame: Frame,
     snapshot: Snapshot,
-    macs: MACTable,
+    taught: Taught,
     now: UInt32,
     recorder: inout R
 ) -> Decision {
     var journey = Journey(frame)
-    if let reason = travel(frame, &journey, snapshot, macs, now, &recorder) {
+    if let reason = travel(frame, &journey, snapshot, taught, now, &recorder) {
         journey.decision.verdict = .drop
         journey.decision.reason = reason.rawValue
     }
@@ -26,7 +26,7 @@ private func travel<R: Recorder>(
     _ frame: Frame,
     _ journey: inout Journey,
     _ snapshot: Snapshot,
-    _ macs: MACTable,
+    _ taught: Taught,
     _ now: UInt32,
     _ recorder: inout R
 ) -> DropReason? {
@@ -34,24 +34,32 @@ private func travel<R: Recorder>(
     if let reason = classify(frame, &journey, snapshot, &recorder) { return reason }
     // What remains when tunnel headers and tags are off, and is it well formed?
     if let reason = admit(frame, &journey, snapshot, &recorder) { return reason }
+    // A packet without a frame around it is at its router already.
+    if journey.decision.networkType != 0 {
+        let place = snapshot.attachments[Int(journey.decision.ingress)]
+        return route(from: place.interface, &journey, snapshot, taught, now, &recorder)
+    }
     // May it pass?
     if let reason = filter(&journey, snapshot, &recorder) { return reason }
     // Where to?
-    return bridge(&journey, snapshot, macs, now, &recorder)
+    return bridge(&journey, snapshot, taught, now, &recorder)
 }
 
 /// The same for the datapath: nobody listens.
-public func decide(_ frame: Frame, snapshot: Snapshot, macs: MACTable, now: UInt32) -> Decision {
+public func decide(_ frame: Frame, snapshot: Snapshot, taught: Taught, now: UInt32) -> Decision {
     var recorder = NoRecorder()
-    return decide(frame, snapshot: snapshot, macs: macs, now: now, recorder: &recorder)
+    return decide(frame, snapshot: snapshot, taught: taught, now: now, recorder: &recorder)
 }
 
-/// Writes the ECN bits that came out of decapsulation into the frame's IP header: the only place where forwarding
-/// changes a received byte. Once per frame, before it is encapsulated for its targets.
-public func applyECN(_ frame: Frame, _ decision: Decision) {
-    guard decision.ecn != Decision.keepECN else { return }
+/// Writes what changes about the frame's IP header: the ECN bits that came out of decapsulation, and what routers take
+/// from its hop limit. The only place where forwarding changes a received byte. Once per frame, before it is
+/// encapsulated for its targets.
+public func applyChanges(_ frame: Frame, _ decision: Decision) {
+    guard decision.ecn != Decision.keepECN || decision.routing.hops != 0 else { return }
     let header = frame.bytes + Int(decision.contentOffset) + Int(decision.networkOffset)
-    ECN.set(decision.ecn, header: header, isIPv6: UnsafeRawPointer(header).byte(0) >> 4 == 6)
+    let isIPv6 = UnsafeRawPointer(header).byte(0) >> 4 == 6
+    if decision.ecn != Decision.keepECN { ECN.set(decision.ecn, header: header, isIPv6: isIPv6) }
+    if decision.routing.hops != 0 { TTL.decrement(header: header, by: decision.routing.hops, isIPv6: isIPv6) }
 }
 
 /// What the stages hand on to each other besides the decision.
@@ -61,6 +69,10 @@ struct Journey {
     var parsed = ParsedFrame()
     /// It came out of a tunnel.
     var isTunnelled = false
+    /// Another host of the same router passed it on.
+    var isFromSibling = false
+    /// The ends of the packet; valid once a router has looked at it.
+    var packet = PacketAddresses()
     /// The first byte of the tenant's frame.
     var content: UnsafeRawPointer
 

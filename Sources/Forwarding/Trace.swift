@@ -20,10 +20,12 @@ public struct Trace: Sendable {
     public var decision: Decision
     public var notes: [Explanation.Note]
     public var outcomes: [Outcome]
+    /// What goes back to the sender, beside or instead of anything else.
+    public var answer: Outcome?
 }
 
 /// Walks a frame through the tables. Nothing changes: neither the frame, of which a copy is used, nor what was learned.
-public func explain(_ frame: Frame, snapshot: Snapshot, macs: MACTable, now: UInt32) -> Trace {
+public func explain(_ frame: Frame, snapshot: Snapshot, taught: Taught, now: UInt32) -> Trace {
     let copy = UnsafeMutableRawPointer.allocate(byteCount: max(frame.length, 1), alignment: 16)
     let slot = UnsafeMutablePointer<TransmitSlot>.allocate(capacity: 1)
     slot.initialize(to: TransmitSlot())
@@ -36,25 +38,62 @@ public func explain(_ frame: Frame, snapshot: Snapshot, macs: MACTable, now: UIn
     frame.bytes = copy
 
     var recorder = Explanation()
-    let decision = decide(frame, snapshot: snapshot, macs: macs, now: now, recorder: &recorder)
-    applyECN(frame, decision)
+    let decision = decide(frame, snapshot: snapshot, taught: taught, now: now, recorder: &recorder)
+    if decision.verdict == .forward || decision.verdict == .flood { applyChanges(frame, decision) }
     var outcomes: [Trace.Outcome] = []
     for target in decision.targets(snapshot) {
-        let raw = encapsulate(frame, decision, to: target, snapshot: snapshot, slot: slot, recorder: &recorder)
+        let raw = encapsulate(
+            frame,
+            decision,
+            to: target,
+            snapshot: snapshot,
+            taught: taught,
+            now: now,
+            slot: slot,
+            recorder: &recorder
+        )
         outcomes.append(
             raw == 0 ? Trace.Outcome(target, slot) : Trace.Outcome(target, refused: DropReason(rawValue: raw))
         )
     }
-    return Trace(decision: decision, notes: recorder.notes, outcomes: outcomes)
+    let answer = explainAnswer(frame, decision, snapshot, taught, now, slot, &recorder)
+    return Trace(decision: decision, notes: recorder.notes, outcomes: outcomes, answer: answer)
+}
+
+private func explainAnswer(
+    _ frame: Frame,
+    _ decision: Decision,
+    _ snapshot: Snapshot,
+    _ taught: Taught,
+    _ now: UInt32,
+    _ slot: UnsafeMutablePointer<TransmitSlot>,
+    _ recorder: inout Explanation
+) -> Trace.Outcome? {
+    let scratch = UnsafeMutableRawPointer.allocate(byteCount: Original.capacity, alignment: 16)
+    defer { scratch.deallocate() }
+    guard let made = makeAnswer(frame, decision, snapshot: snapshot, scratch: scratch) else { return nil }
+    recorder.note("answer", describe(decision.answer))
+    let raw = encapsulate(
+        made.frame,
+        made.decision,
+        to: decision.ingress,
+        snapshot: snapshot,
+        taught: taught,
+        now: now,
+        slot: slot,
+        recorder: &recorder
+    )
+    return raw == 0
+        ? Trace.Outcome(decision.ingress, slot) : Trace.Outcome(decision.ingress, refused: DropReason(rawValue: raw))
 }
 
 extension Decision {
     /// Every attachment that gets a copy.
     public func targets(_ snapshot: Snapshot) -> [UInt32] {
         switch verdict {
-        case .drop: []
+        case .drop, .answer, .taken, .hold: []
         case .forward: [attachment]
-        case .flood: Array(FloodTargets(self, snapshot))
+        case .flood, .relay: Array(FloodTargets(self, snapshot))
         }
     }
 }

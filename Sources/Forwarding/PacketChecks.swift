@@ -1,0 +1,71 @@
+import Rings
+import Tables
+import Wire
+
+/// The two ends of an IP packet, IPv4 as mapped addresses.
+struct PacketAddresses {
+    var source = IPv6Address(high: 0, low: 0)
+    var destination = IPv6Address(high: 0, low: 0)
+}
+
+/// What a router looks at before it looks for a way: whether it is a packet at all, and whether its addresses are such
+/// that packets have. Sets `journey.packet`, and cuts off what stands behind the end of the packet.
+@inline(__always)
+func checkPacket<R: Recorder>(
+    _ journey: inout Journey,
+    _ snapshot: Snapshot,
+    _ interface: UInt32,
+    _ recorder: inout R
+) -> DropReason? {
+    let parsed = journey.parsed
+    guard parsed.isIP else {
+        return parsed.etherType == EtherType.ipv4 || parsed.etherType == EtherType.ipv6 ? .brokenIPHeader : .notRoutable
+    }
+    guard !journey.decision.isTagged else { return .notRoutable }
+    switch RouterHeaderCheck.of(journey.content, parsed) {
+    case .good: break
+    case .broken: return .brokenIPHeader
+    case .sourceRoute: return .sourceRoute
+    case .unknownOption: return .refusedByOption
+    }
+    let header = journey.content + parsed.networkOffset
+    if parsed.isIPv4 {
+        journey.packet.source = IPv6Address(mapping: header.ipv4(12))
+        journey.packet.destination = IPv6Address(mapping: header.ipv4(16))
+    } else {
+        journey.packet.source = header.ipv6(8)
+        journey.packet.destination = header.ipv6(24)
+    }
+    if let reason = checkAddresses(journey, snapshot, interface) { return reason }
+    // Padding behind the packet is the link's, not the packet's.
+    journey.decision.contentLength = UInt32(truncatingIfNeeded: parsed.endOffset)
+    if !journey.decision.offload.isSuperFrame {
+        journey.decision.packetSize = UInt32(truncatingIfNeeded: parsed.endOffset &- parsed.networkOffset)
+    }
+    return nil
+}
+
+/// RFC 1812 §5.3.7, RFC 6890, RFC 4291 §2.5.
+@inline(__always)
+private func checkAddresses(_ journey: Journey, _ snapshot: Snapshot, _ interface: UInt32) -> DropReason? {
+    let packet = journey.packet
+    if journey.parsed.isIPv4 {
+        let source = IPv4Address(bits: UInt32(truncatingIfNeeded: packet.source.low))
+        let destination = IPv4Address(bits: UInt32(truncatingIfNeeded: packet.destination.low))
+        if source.isMartianSource { return .martianSource }
+        if destination.isMulticast { return .multicastNotRouted }
+        if destination.isMartianDestination { return .martianDestination }
+        // RFC 3927 §2.7.
+        if source.isLinkLocal || destination.isLinkLocal { return .linkLocalScope }
+        return nil
+    }
+    if packet.source.isMartianSource { return .martianSource }
+    if packet.destination.isMulticast { return .multicastNotRouted }
+    if packet.destination.isMartianDestination { return .martianDestination }
+    if packet.source.isLinkLocal || packet.destination.isLinkLocal {
+        // The router's own link-local address is as good as any other of its own.
+        let own = snapshot.neighbor(segment: snapshot.interfaces[Int(interface)].segment, packet.destination)
+        guard own != noSlot, snapshot.neighbors[Int(own)].router != noSlot else { return .linkLocalScope }
+    }
+    return nil
+}
