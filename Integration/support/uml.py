@@ -15,7 +15,7 @@ import time
 from .namespaces import ip, link, set_sysctl
 from .shell import REPOSITORY, inside
 
-MODULES = ["ipv6", "ip_gre", "ip6_gre", "8021q", "vxlan", "bridge", "veth"]
+MODULES = ["ipv6", "ip_gre", "ip6_gre", "ipip", "sit", "ip6_tunnel", "8021q", "vxlan", "bridge", "veth"]
 
 # The program is read first, in case the repository is below a directory that the guest covers.
 _INIT = """#!/bin/sh

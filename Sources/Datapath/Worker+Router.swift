@@ -194,13 +194,11 @@ extension Worker {
         let refused = { (reason: DropReason, worker: inout Worker) in
             worker.state.countDrop(reason.rawValue, endpoint: frame.endpoint, segment: decision.segment)
         }
-        guard
-            let plan = FragmentPlan(
-                packet,
-                Int(decision.contentLength - decision.networkOffset),
-                mtu: Int(decision.fragmentMTU)
-            )
-        else { return refused(.exceedsMTU, &self) }
+        let header = Int(UnsafeRawPointer(packet).byte(0) & 0x0F) * 4
+        let length = Int(decision.contentLength) - Int(decision.networkOffset) - header
+        guard let plan = FragmentPlan(header: packet, payloadLength: length, mtu: Int(decision.fragmentMTU)) else {
+            return refused(.exceedsMTU, &self)
+        }
         for i in 0..<plan.count {
             guard let slot = nextSlot(place.endpoint) else { return }
             decision.packetSize = decision.fragmentMTU
@@ -218,7 +216,7 @@ extension Worker {
             let end = Int(slot.pointee.headerLength)
             let piece = plan.writeHeader(i, to: slot.header + end)
             slot.pointee.headerLength = UInt16(truncatingIfNeeded: end + piece.headerLength)
-            slot.pointee.payload = packet + piece.payloadOffset
+            slot.pointee.payload = packet + header + piece.payloadOffset
             slot.pointee.payloadLength = piece.payloadCount
             commit(slot, place, segment: decision.segment)
         }

@@ -12,8 +12,8 @@ extension Snapshot {
         case AttachmentKind.ipip: return "IPv4 in IP, protocol 4,"
         case AttachmentKind.sit: return "IPv6 in IP, protocol 41,"
         default:
-            let key = place.flags & AttachmentRecord.greKey != 0 ? " key \(segments[Int(place.segment)].identifier)" : ""
-            return "IP in GRE\(key)"
+            guard place.flags & AttachmentRecord.greKey != 0 else { return "IP in GRE" }
+            return "IP in GRE key \(segments[Int(place.segment)].identifier)"
         }
     }
 

@@ -70,7 +70,8 @@ extension DropReason {
         case .tooManyUnresolved: "Too many packets wait already for addresses in that network to be resolved."
         case .noSuchService: "The packet is for the router itself, which offers no such service."
         case .answerSuppressed: "The router answers no more often than its rates allow."
-        case .redirectLoop: "A packet that another host passed on for its tunnel has no tunnel here: the hosts disagree."
+        case .redirectLoop:
+            "A packet that another host passed on for its tunnel has no tunnel here: the hosts disagree."
         case .tooManyRouters: "The packet went from router to router on this host more often than it may."
         case .tunnelLoop:
             "The packet is from or for an end of the tunnel itself: it would go round and round (RFC 2003 §3.2)."

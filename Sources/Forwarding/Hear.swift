@@ -57,7 +57,11 @@ private func hearARP<R: Recorder>(_ journey: inout Journey, _ snapshot: Snapshot
 }
 
 @inline(never)
-private func hearDiscovery<R: Recorder>(_ journey: inout Journey, _ snapshot: Snapshot, _ recorder: inout R) -> Hearing {
+private func hearDiscovery<R: Recorder>(
+    _ journey: inout Journey,
+    _ snapshot: Snapshot,
+    _ recorder: inout R
+) -> Hearing {
     let parsed = journey.parsed
     let message = NeighborDiscovery.parse(journey.content, parsed)
     let isForRouter = journey.isForRouter(snapshot)
@@ -80,7 +84,7 @@ private func hearDiscovery<R: Recorder>(_ journey: inout Journey, _ snapshot: Sn
         let isLearnable = mac == parsed.source
         if isLearnable { journey.learnNeighbor(message.target, mac, creates: isForRouter, snapshot) }
         guard isForRouter else { return .goesOn }
-        recorder.note("answer", "neighbour discovery: \(describeAddress(message.target)) is \(mac), which the router notes")
+        recorder.note("answer", "neighbour discovery: \(describeAddress(message.target)) is \(mac), as the router notes")
         journey.endHeard(snapshot)
         return .ends
     case .invalid, .fragmented:

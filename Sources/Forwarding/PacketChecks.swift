@@ -18,16 +18,10 @@ func checkPacket<R: Recorder>(
     _ recorder: inout R
 ) -> DropReason? {
     let parsed = journey.parsed
-    guard parsed.isIP else {
-        return parsed.etherType == EtherType.ipv4 || parsed.etherType == EtherType.ipv6 ? .brokenIPHeader : .notRoutable
+    guard parsed.etherType == EtherType.ipv4 || parsed.etherType == EtherType.ipv6, !journey.decision.isTagged else {
+        return .notRoutable
     }
-    guard !journey.decision.isTagged else { return .notRoutable }
-    switch RouterHeaderCheck.of(journey.content, parsed) {
-    case .good: break
-    case .broken: return .brokenIPHeader
-    case .sourceRoute: return .sourceRoute
-    case .unknownOption: return .refusedByOption
-    }
+    if let reason = checkHeader(&journey, snapshot, interface, &recorder) { return reason }
     let header = journey.content + parsed.networkOffset
     if parsed.isIPv4 {
         journey.packet.source = IPv6Address(mapping: header.ipv4(12))
@@ -43,6 +37,36 @@ func checkPacket<R: Recorder>(
         journey.decision.packetSize = UInt32(truncatingIfNeeded: parsed.endOffset &- parsed.networkOffset)
     }
     return nil
+}
+
+/// The header itself (RFC 1812 §5.2.2), its options and extension headers.
+@inline(__always)
+private func checkHeader<R: Recorder>(
+    _ journey: inout Journey,
+    _ snapshot: Snapshot,
+    _ interface: UInt32,
+    _ recorder: inout R
+) -> DropReason? {
+    let finding = RouterHeaderCheck.check(journey.content, journey.parsed)
+    switch finding.verdict {
+    case .fine, .routerAlert: return nil
+    case .sourceRoute, .routingHeader0: return .sourceRoute
+    case .unknownOptionDiscard: return .refusedByOption
+    case .unknownOptionAnswer, .unknownOptionAnswerUnicast:
+        recorder.note("route", "an option that is not known here, at byte \(finding.offset)")
+        let step = Step(interface: interface, router: snapshot.interfaces[Int(interface)].router)
+        journey.answerError(
+            ICMPv6.parameterProblem,
+            ICMPv6.unknownOption,
+            UInt32(finding.offset),
+            from: step,
+            snapshot
+        )
+        return .refusedByOption
+    default:
+        recorder.note("route", "the IP header is broken: \(finding.verdict)")
+        return .brokenIPHeader
+    }
 }
 
 /// RFC 1812 §5.3.7, RFC 6890, RFC 4291 §2.5.

@@ -64,7 +64,10 @@ private func findHop<R: Recorder>(
 ) -> DropReason? {
     step.route = snapshot.route(router: step.router, to: journey.packet.destination, isIPv6: journey.parsed.isIPv6)
     guard step.route != noSlot else {
-        recorder.note("route", snapshot.describe(router: step.router) + " has no route to " + describeAddress(journey.packet.destination))
+        recorder.note(
+            "route",
+            "\(snapshot.describe(router: step.router)) has no route to \(describeAddress(journey.packet.destination))"
+        )
         return refuse(.noRoute, step, &journey, snapshot, unreachable: .network)
     }
     let row = snapshot.routes[Int(step.route)]
@@ -208,7 +211,7 @@ private func sendWithin<R: Recorder>(
     }
     guard target != noSlot else {
         if snapshot.segments[Int(out.segment)].dropsUnknownUnicast { return .unknownUnicast }
-        recorder.note("bridge", "nobody knows where \(mac) is: to everybody in \(snapshot.describeSegment(out.segment))")
+        recorder.note("bridge", "nobody knows where \(mac) is: to all of \(snapshot.describeSegment(out.segment))")
         journey.hashFlow(taught.macs)
         journey.decision.verdict = .flood
         var targets = FloodTargets(journey.decision, snapshot)
@@ -261,7 +264,7 @@ private func redirect<R: Recorder>(
     guard !journey.isFromSibling else { return .redirectLoop }
     let place = snapshot.attachments[Int(step.hop.attachment)]
     let mac = MACAddress(bits: snapshot.routers[Int(step.router)].mac)
-    recorder.note("route", "the tunnel begins on another host: to \(snapshot.describe(attachment: step.hop.attachment))")
+    recorder.note("route", "the tunnel is another host's: to \(snapshot.describe(attachment: step.hop.attachment))")
     journey.hashFlow(taught.macs)
     journey.decision.routing.hops &-= 1
     journey.reframe(to: mac, from: mac, segment: place.segment)

@@ -2,8 +2,13 @@ import Wire
 
 extension Snapshot {
     /// Checks the rows of routers: every reference, and that every range table can be searched.
-    func checkRouters(addresses: Int, hops: Int, rangesIPv4: Int, rangesIPv6: Int, rangeIndex: Int) throws(SnapshotError)
-    {
+    func checkRouters(
+        addresses: Int,
+        hops: Int,
+        rangesIPv4: Int,
+        rangesIPv6: Int,
+        rangeIndex: Int
+    ) throws(SnapshotError) {
         for i in 0..<Int(routerCount) where routers[i].inUse != 0 {
             let row = routers[i]
             guard isSearchable(row.ipv4, rangesIPv4, rangeIndex), isSearchable(row.ipv6, rangesIPv6, rangeIndex) else {

@@ -166,8 +166,8 @@ struct Judge {
     func check(_ arrival: Arrival, _ what: @autoclosure () -> String) -> Decision {
         withExtendedLifetime((tables, memory)) {
             let frame = memory.place(arrival)
-            let decision = decide(frame, snapshot: tables.snapshot, macs: tables.state.macs, now: 1)
-            applyECN(frame, decision)
+            let decision = decide(frame, snapshot: tables.snapshot, taught: tables.state.taught, now: 1)
+            applyChanges(frame, decision)
             let copies = decision.targets(tables.snapshot).map { memory.copy(frame, decision, to: $0, tables.snapshot) }
             let judgement = reference.judge(arrival, now: 1)
             if judgement.reason != DropReason(rawValue: decision.reason) || judgement.copies != copies

@@ -85,13 +85,13 @@ private struct Run {
         let macs = tables.state.macs
         let expected = reference.judge(arrival, now: now)
         let frame = memory.place(arrival)
-        let decision = decide(frame, snapshot: snapshot, macs: macs, now: now)
+        let decision = decide(frame, snapshot: snapshot, taught: taught, now: now)
         if let problem = compare(decision, expected) { return describe(arrival, problem) }
         if !bytesEqual(frame, arrival.bytes) { return describe(arrival, "decide changed the frame") }
 
         var copies: [Copy] = []
         if decision.verdict != .drop {
-            applyECN(frame, decision)
+            applyChanges(frame, decision)
             if decision.verdict == .forward {
                 copies.append(memory.copy(frame, decision, to: decision.attachment, snapshot))
             } else {
@@ -106,7 +106,7 @@ private struct Run {
         if let problem = escape(copies, decision) { return describe(arrival, problem) }
         if isExplained {
             let again = memory.place(arrival)
-            let trace = Forwarding.explain(again, snapshot: snapshot, macs: macs, now: now)
+            let trace = Forwarding.explain(again, snapshot: snapshot, taught: taught, now: now)
             if let problem = compare(trace, decision, copies) { return describe(arrival, problem) }
             if !bytesEqual(again, arrival.bytes) { return describe(arrival, "explain changed the frame") }
         }

@@ -12,7 +12,7 @@ import Wire
         let memory = FrameMemory()
         return withExtendedLifetime((tables, memory)) {
             let frame = memory.place(arrival)
-            let trace = explain(frame, snapshot: tables.snapshot, macs: tables.state.macs, now: 0)
+            let trace = explain(frame, snapshot: tables.snapshot, taught: tables.state.taught, now: 0)
             #expect(Array(UnsafeRawBufferPointer(start: frame.bytes, count: frame.length)) == arrival.bytes)
             return trace
         }
@@ -105,7 +105,7 @@ import Wire
         let memory = FrameMemory()
         return withExtendedLifetime((tables, memory)) {
             let frame = memory.place(Arrival(endpoint: RuleTests.sample.web, bytes: bytes))
-            let decision = decide(frame, snapshot: tables.snapshot, macs: tables.state.macs, now: 0)
+            let decision = decide(frame, snapshot: tables.snapshot, taught: tables.state.taught, now: 0)
             #expect(decision.verdict == .flood)
             #expect(
                 encapsulate(

@@ -50,14 +50,14 @@ import Wire
                 )
                 withExtendedLifetime((tables, memory)) {
                     let frame = memory.place(arrival)
-                    let decision = decide(frame, snapshot: tables.snapshot, macs: tables.state.macs, now: 0)
+                    let decision = decide(frame, snapshot: tables.snapshot, taught: tables.state.taught, now: 0)
                     #expect(decision.events == cell.alarm?.bit ?? 0)
                     guard let result = cell.result else {
                         #expect(decision.reason == DropReason.ecnInvalid.rawValue)
                         #expect(!decision.learns)
                         return
                     }
-                    applyECN(frame, decision)
+                    applyChanges(frame, decision)
                     // What a tunnel behind this one would be told (RFC 6040 §4.1).
                     #expect(decision.tos == UInt8(0xB8 | result))
                     let targets = decision.targets(tables.snapshot)
@@ -92,8 +92,8 @@ import Wire
             let frame = memory.place(
                 Arrival(endpoint: sample.vxlan, bytes: bytes, outerSource: Sample.h2, outerTOS: 2)
             )
-            let decision = decide(frame, snapshot: tables.snapshot, macs: tables.state.macs, now: 0)
-            applyECN(frame, decision)
+            let decision = decide(frame, snapshot: tables.snapshot, taught: tables.state.taught, now: 0)
+            applyChanges(frame, decision)
             #expect(decision.ecn == Decision.keepECN)
             #expect(Array(UnsafeRawBufferPointer(start: frame.bytes, count: frame.length)) == bytes)
         }

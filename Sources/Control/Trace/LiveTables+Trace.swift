@@ -14,7 +14,7 @@ extension LiveTables {
             explain(
                 Frame(bytes: bytes.baseAddress!, length: bytes.count, endpoint: endpoint, outerSource: peer),
                 snapshot: snapshot,
-                macs: region.macs,
+                taught: region.taught,
                 now: region.now
             )
         }

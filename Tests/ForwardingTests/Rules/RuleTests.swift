@@ -32,8 +32,8 @@ import Wire
         let memory = FrameMemory()
         withExtendedLifetime((tables, memory)) {
             let frame = memory.place(row.arrival)
-            let decision = decide(frame, snapshot: tables.snapshot, macs: tables.state.macs, now: now)
-            applyECN(frame, decision)
+            let decision = decide(frame, snapshot: tables.snapshot, taught: tables.state.taught, now: now)
+            applyChanges(frame, decision)
             let copies = decision.targets(tables.snapshot).map { memory.copy(frame, decision, to: $0, tables.snapshot) }
             check(decision, copies, row)
             if let learns = row.learns { #expect(decision.learns == learns) }
@@ -74,7 +74,7 @@ import Wire
         let memory = FrameMemory()
         withExtendedLifetime((tables, memory)) {
             let frame = memory.place(Arrival(endpoint: sample.web, bytes: Row.plain(to: .broadcast)))
-            let decision = decide(frame, snapshot: tables.snapshot, macs: tables.state.macs, now: 0)
+            let decision = decide(frame, snapshot: tables.snapshot, taught: tables.state.taught, now: 0)
             #expect(decision.targets(tables.snapshot) == [UInt32(sample.atDB)])
         }
     }
