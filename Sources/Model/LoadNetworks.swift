@@ -9,6 +9,8 @@ struct KnownNetwork {
     /// The first host of a port that lacks a VTEP of the family. Two that lack different ones cannot meet.
     var withoutIPv4: String?
     var withoutIPv6: String?
+    /// Whether it was said of two that they do.
+    var isTornApart = false
 
     /// `tenants.red.networks.app`
     var path: String { network.mark.path }

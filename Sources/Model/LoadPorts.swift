@@ -247,6 +247,7 @@ extension Loader {
                     "hosts \(other) and \(host.name) are both in network \(network.name), one with an IPv4 VTEP only and "
                         + "one with an IPv6 VTEP only; give both a `vtep` of one family"
                 )
+                networks[number].isTornApart = true
             } else if ipv6 {
                 networks[number].withoutIPv6 = networks[number].withoutIPv6 ?? host.name
             } else {

@@ -36,6 +36,9 @@ extension Loader {
             if host.vtep(ipv6: false) == nil { lacks.ipv4 = lacks.ipv4 ?? host.name }
             if host.vtep(ipv6: true) == nil { lacks.ipv6 = lacks.ipv6 ?? host.name }
         }
+        lacks.isTold = group.networks.contains { network in
+            networkNumbers[tenant][network].map { networks[$0].isTornApart } ?? false
+        }
         var withoutPhysical: [String: String?] = [:]
         var checked: Set<Int> = []
         let routers = Set(group.routers)
@@ -93,7 +96,7 @@ extension Loader {
             return
         }
         if let one = lacks.ipv6, let other = lacks.ipv4 {
-            guard !lacks.isTold, known.withoutIPv4 == nil || known.withoutIPv6 == nil else { return }
+            guard !lacks.isTold else { return }
             lacks.isTold = true
             refuse(
                 interface.mark.place,
