@@ -84,7 +84,7 @@ private func hearDiscovery<R: Recorder>(
         let isLearnable = mac == parsed.source
         if isLearnable { journey.learnNeighbor(message.target, mac, creates: isForRouter, snapshot) }
         guard isForRouter else { return .goesOn }
-        recorder.note("answer", "neighbour discovery: \(describeAddress(message.target)) is \(mac), as the router notes")
+        recorder.note("answer", "\(describeAddress(message.target)) is \(mac), which the router notes")
         journey.endHeard(snapshot)
         return .ends
     case .invalid, .fragmented:
