@@ -2,18 +2,22 @@ import Wire
 
 /// Turns prefixes, which nest, into ranges that do not, so that a look-up is one search.
 public enum RouteRangeBuilder {
-    /// A prefix without host bits, as the upper bits of a 128-bit number; IPv4 in the uppermost 32.
+    /// A prefix as the upper bits of a 128-bit number; IPv4 in the uppermost 32.
     public struct Prefix: Sendable {
+        /// Its first address.
         public var first: UInt128
         /// In bits, of the family.
         public var length: Int
         public var route: UInt32
 
+        /// The host bits of `address` do not count.
         public init(_ address: IPAddress, length: Int, route: UInt32) {
-            switch address {
-            case .v4(let a): first = UInt128(a.bits) << 96
-            case .v6(let a): first = UInt128(a.high) << 64 | UInt128(a.low)
-            }
+            let bits =
+                switch address {
+                case .v4(let a): UInt128(a.bits) << 96
+                case .v6(let a): UInt128(a.high) << 64 | UInt128(a.low)
+                }
+            first = bits & ~(.max >> UInt128(length))
             self.length = length
             self.route = route
         }
