@@ -51,6 +51,9 @@ extension Worker {
     @inline(never)
     mutating func age() {
         agedAt = now
-        for _ in 0..<Worker.pagesPerSlice { agePage = state.macs.sweep(page: agePage, now: now, snapshot: snapshot) }
+        for _ in 0..<Worker.pagesPerSlice {
+            agePage = state.macs.sweep(page: agePage, now: now, snapshot: snapshot)
+            neighborPage = state.taught.neighbors.sweep(page: neighborPage, now: now, snapshot: snapshot)
+        }
     }
 }

@@ -23,6 +23,7 @@ extension Worker {
             state = region.pointee
             state.now = now
             agePage = 0
+            neighborPage = 0
             return 0
         case Command.Kind.endpoint:
             guard slot < capacity else { return -EINVAL }

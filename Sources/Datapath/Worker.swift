@@ -42,8 +42,9 @@ public struct Worker: ~Copyable {
     /// Where the worker's own frames are made.
     let scratch: UnsafeMutableRawPointer
     var scratchUsed = 0
-    /// The page of learned addresses to age next, and the second in which the last one was aged.
+    /// The pages of learned addresses and of neighbours to age next, and the second in which the last ones were aged.
     var agePage = 0
+    var neighborPage = 0
     var agedAt: UInt32 = 0
     var turns: UInt64 = 0
     var running = true

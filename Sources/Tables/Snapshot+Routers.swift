@@ -73,4 +73,9 @@ enum TunnelKey {
     static func word(_ endpoint: UInt32, _ peer: UInt32, hasKey: Bool) -> UInt64 {
         UInt64(endpoint) &<< 33 | (hasKey ? 1 : 0) &<< 32 | UInt64(peer)
     }
+
+    /// Whether a key's endpoint and peer are those of a far end.
+    static func leads(_ word: UInt64, to far: AttachmentRecord) -> Bool {
+        word >> 33 == UInt64(far.endpoint) && word & 0xFFFF_FFFF == UInt64(far.peer)
+    }
 }

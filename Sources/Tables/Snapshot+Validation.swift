@@ -98,7 +98,7 @@ extension Snapshot {
                 let fits =
                     switch section {
                     case .toldIndex: target.kind != AttachmentKind.none && !target.carriesPackets
-                    case .tunnelIndex: target.carriesPackets
+                    case .tunnelIndex: target.carriesPackets && TunnelKey.leads(entries[i].key, to: target)
                     default: hasEndpoint(entries[i].value) && !target.carriesPackets
                     }
                 guard fits else { throw .danglingReference(section: "\(section)", row: i) }
@@ -121,7 +121,8 @@ extension Snapshot {
         }
         for i in 0..<Int(attachmentCount) where attachments[i].kind != AttachmentKind.none {
             let row = attachments[i]
-            guard row.isRouter ? row.endpoint == noSlot : row.endpoint < endpointCount, row.segment < segmentCount,
+            guard row.kind <= AttachmentKind.greIP,
+                row.isRouter ? row.endpoint == noSlot : row.endpoint < endpointCount, row.segment < segmentCount,
                 row.isTunnel || row.carriesPackets ? row.peer < peerCount : row.peer == noSlot,
                 row.isRouter || row.carriesPackets ? row.interface < interfaceCount : row.interface == noSlot
             else { throw .danglingReference(section: "attachments", row: i) }

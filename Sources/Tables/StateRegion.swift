@@ -110,6 +110,7 @@ public struct StateRegion {
             add((c.macBuckets + 63) / 64)
             add((c.macBuckets + 63) / 64 * 4096)
             add(c.neighborBuckets * NeighborTable.width * MemoryLayout<NeighborTable.Entry>.stride)
+            add((c.neighborBuckets + NeighborTable.bucketsPerPage - 1) / NeighborTable.bucketsPerPage)
             add(c.segments * 4)
             add(c.peers * MemoryLayout<PathMTU>.stride)
         }
@@ -160,14 +161,16 @@ public struct StateRegion {
         )
         let neighbors = NeighborTable(
             entries: base + plan.offsets[9],
-            counts: base + plan.offsets[10],
+            occupied: base + plan.offsets[10],
+            counts: base + plan.offsets[11],
+            segmentCapacity: UInt32(capacity.segments),
             bucketCount: UInt32(capacity.neighborBuckets),
             seed: word(7)
         )
         taught = Taught(
             macs: macs,
             neighbors: neighbors,
-            pathMTUs: (base + plan.offsets[11]).assumingMemoryBound(to: PathMTU.self)
+            pathMTUs: (base + plan.offsets[12]).assumingMemoryBound(to: PathMTU.self)
         )
     }
 

@@ -12,6 +12,9 @@ public struct PathMTU: Equatable, Sendable {
 
     /// Seconds after which the way may have become wider (RFC 1191 §6.3, RFC 8201 §5.3).
     public static let seconds: UInt32 = 600
+    /// Smaller values are not believed (RFC 1191 §3, RFC 8201 §4).
+    public static let leastIPv4: UInt32 = 68
+    public static let leastIPv6: UInt32 = 1280
 }
 
 /// Everything that the datapath has learned, as the pipeline reads it.
@@ -41,8 +44,10 @@ public struct Taught {
     }
 
     /// Notes what the underlay told about the way to a peer. A larger value than the one that holds is not believed
-    /// (RFC 8201 §4).
+    /// (RFC 8201 §4), nor one that no way may have.
     public func learnPathMTU(_ mtu: UInt32, peer: UInt32, now: UInt32, snapshot: Snapshot) {
+        let isIPv4 = snapshot.peers[Int(peer)].address.mappedIPv4 != nil
+        guard mtu >= (isIPv4 ? PathMTU.leastIPv4 : PathMTU.leastIPv6) else { return }
         let held = pathMTU(peer, now: now, snapshot: snapshot)
         guard held == 0 || mtu < held else { return }
         pathMTUs[Int(peer)] = PathMTU(address: snapshot.peers[Int(peer)].address, mtu: mtu, learned: now)
