@@ -59,7 +59,9 @@ extension PortEngine {
             )
         else { return false }
         let stride = BufferPool.headroom &+ plan.headerLength &+ plan.segmentSize
-        guard plan.count <= ring.spare, used &+ plan.count &* stride <= PortEngine.nestedCapacity else { return false }
+        guard plan.count <= min(ring.spare, PortEngine.nestedFrameLimit),
+            used &+ plan.count &* stride <= PortEngine.nestedCapacity
+        else { return false }
         let identification = bytes.be16(tunnel.network &+ 4)
         for index in 0..<plan.count {
             let piece = nestedFrames + used + BufferPool.headroom

@@ -3,9 +3,10 @@ import Rings
 import Wire
 
 extension PortEngine {
-    /// Fills the ring with tunnel packets. A frame begins at the VXLAN or GRE header, or at the inner
-    /// IP header where there is none in between, and has nothing left to do as far
-    /// as the socket can say: what a peer on the same machine left undone is for the pipeline to find out.
+    /// Fills the ring with tunnel packets. A frame begins at the VXLAN or GRE header, or at the inner IP header where there
+    /// is none in between. Segments of one TCP flow that came one after the other are one frame (`TunnelArrivals`); else a
+    /// frame has nothing left to do as far as the socket can say: what a peer on the same machine left undone is for the
+    /// pipeline to find out.
     func receiveTunnel(
         _ port: UnsafeMutablePointer<PortIO>,
         _ endpoint: UInt32,
@@ -14,6 +15,7 @@ extension PortEngine {
         isIPv6: Bool,
         hasHeader: Bool
     ) -> Int32 {
+        var arrivals = TunnelArrivals(port.pointee)
         var batch = Int(port.pointee.receiveBatch)
         var errorsLeft = 4
         var first = 0
@@ -24,6 +26,7 @@ extension PortEngine {
             }
             let result = Syscall.recvmmsg(port.pointee.receiveDescriptor, received, wanted)
             if result < 0 {
+                arrivals.handOver(ring)
                 if result == -EINTR { return 0 }
                 guard result != -EBADF, result != -ENOTSOCK else { return result }
                 // Ready, but with nothing to read: it is the error queue, which keeps the socket ready until it is empty.
@@ -37,38 +40,33 @@ extension PortEngine {
             }
             var sawLarge = false
             for index in 0..<Int(result) {
-                var frame = tunnelFrame(index, pool.buffer(first &+ index), endpoint, isIPv6: isIPv6)
+                let buffer = pool.buffer(first &+ index)
+                var ancillary = linux_ancillary()
+                linux_read_ancillary(&received[index].header, &ancillary)
+                var frame = Frame(
+                    bytes: buffer,
+                    length: Int(received[index].length),
+                    endpoint: endpoint,
+                    outerSource: SocketAddress.read(receivedNames + index &* PortEngine.nameSize, isIPv6: isIPv6),
+                    outerTOS: ancillary.tos,
+                    outerInterface: ancillary.interface_index
+                )
                 let truncated = received[index].header.msg_flags & Int32(MSG_TRUNC) != 0
                 guard !truncated, !hasHeader || PortEngine.stripIPv4(&frame) else {
                     ring.noteUnreadable()
                     continue
                 }
-                ring.append(frame)
                 sawLarge = sawLarge || frame.length >= ReceiveRing.largeFrame
+                let end = buffer + BufferPool.capacity
+                arrivals.add(frame, end: end, datagramSize: Int(ancillary.segment_size), ring)
             }
             first &+= Int(result)
-            guard goesOn(port, ring, first, sawLarge: sawLarge, wasFilled: Int(result) == wanted) else { return 0 }
+            guard goesOn(port, ring, first, sawLarge: sawLarge, wasFilled: Int(result) == wanted) else {
+                arrivals.handOver(ring)
+                return 0
+            }
             batch = min(batch &* 4, ReceiveRing.capacity)
         }
-    }
-
-    @inline(__always)
-    private func tunnelFrame(
-        _ index: Int,
-        _ buffer: UnsafeMutableRawPointer,
-        _ endpoint: UInt32,
-        isIPv6: Bool
-    ) -> Frame {
-        var ancillary = linux_ancillary()
-        linux_read_ancillary(&received[index].header, &ancillary)
-        return Frame(
-            bytes: buffer,
-            length: Int(received[index].length),
-            endpoint: endpoint,
-            outerSource: SocketAddress.read(receivedNames + index &* PortEngine.nameSize, isIPv6: isIPv6),
-            outerTOS: ancillary.tos,
-            outerInterface: ancillary.interface_index
-        )
     }
 
     /// Takes the IPv4 header off, and what stands behind the end of the datagram.

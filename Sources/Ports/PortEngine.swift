@@ -15,6 +15,8 @@ public struct PortEngine: ~Copyable {
     static let segmentsPerCall = 64
     /// Room for the pieces of super-frames that are cut on their way in.
     static let nestedCapacity = 512 * 1024
+    /// Pieces that one of them may become.
+    static let nestedFrameLimit = 256
     /// Largest UDP payload that the length fields of IPv4 and UDP allow.
     static let largestDatagram = 65_507
 

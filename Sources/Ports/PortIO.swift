@@ -16,6 +16,9 @@ public enum PortKind: UInt32, Sendable, CaseIterable {
     /// Two rings in memory.
     case memory = 7
 
+    @inline(__always)
+    var isTunnel: Bool { self == .vxlan4 || self == .vxlan6 || self == .raw4 || self == .raw6 }
+
     /// Descriptors that an endpoint of this kind consists of, in the order in which the opening functions return them.
     public var descriptorCount: Int {
         switch self {
@@ -38,6 +41,8 @@ public struct PortIO {
         public static let noUDPSegments: UInt32 = 1
         /// A memory port that does what a socket would: checksums are completed and super-frames cut.
         public static let finishesOffloads: UInt32 = 2
+        /// Tunnel packets are handed over as they were sent: segments of TCP are not put together again.
+        public static let keepsSegments: UInt32 = 4
     }
 
     public var kind: PortKind = .none
@@ -46,6 +51,8 @@ public struct PortIO {
     public var receiveDescriptor: Int32 = -1
     /// Frames to ask for first in a burst: small where super-frames arrive, so that each is dealt with by itself.
     @usableFromInline var receiveBatch: Int32 = Int32(PortIO.firstBatch)
+    /// The IP protocol of a tunnel's socket: what its packets begin with.
+    var ipProtocol: UInt8 = 0
     /// Sockets to send single datagrams by, then those to send super-frames by.
     @usableFromInline var transmit: InlineArray<16, Int32> = .init(repeating: -1)
     @usableFromInline var memoryIn: SPSCRing?
@@ -68,6 +75,7 @@ public struct PortIO {
         self.flags = flags
         guard let first = descriptors.first else { return }
         receiveDescriptor = first
+        if kind.isTunnel { ipProtocol = UInt8(truncatingIfNeeded: max(0, Syscall.socketProtocol(first))) }
         let count = PortIO.transmitSockets
         for index in 0..<count {
             switch kind {

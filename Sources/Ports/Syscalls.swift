@@ -54,6 +54,8 @@ enum Syscall {
         linux_add_promiscuous(fd, interfaceIndex)
     }
 
+    static func socketProtocol(_ fd: Int32) -> Int32 { linux_socket_protocol(fd) }
+
     static func refuseInput(_ fd: Int32) -> Int32 { linux_refuse_input(fd) }
 
     static func openTUN() -> Int32 { linux_open_tun() }

@@ -5,8 +5,11 @@
 public struct ReceiveRing: ~Copyable {
     public static let capacity = 32
     public static let byteBudget = 131_072
-    /// Frames beyond `capacity` that a port may add when it had to cut a large one.
-    public static let extra = 256
+    /// Datagrams that may come as one (`UDP_MAX_SEGMENTS`).
+    public static let mostDatagrams = 128
+    /// Frames beyond `capacity` that a port may add when it had to cut a large one: one less than would come if every
+    /// message of a burst held as many datagrams as it can. Memory that is not used is not touched.
+    public static let extra = capacity * (mostDatagrams - 1)
     /// A frame of this many bytes ends the burst.
     public static let largeFrame = 8_192
 

@@ -141,6 +141,7 @@ import Wire
             let bench = Bench()
             let link = try Self.link(bench, left, right, isIPv6: isIPv6)
             bench.ports[Int(link.left)].flags |= flags
+            bench.ports[Int(link.right)].flags |= PortIO.Flags.keepsSegments
             for (length, size) in [(60_000, 1_378), (64_000, 1_000), (5_000, 1_378), (1_000, 1_378), (20_000, 200)] {
                 let payload = TestFrame.pattern(length)
                 let frame = TestFrame.tcp(payload, partial: true)
@@ -177,6 +178,66 @@ import Wire
         }
     }
 
+    /// Between two switches a super-frame arrives as it was sent, however the kernel carried it: as one datagram, or as
+    /// many that come together.
+    @Test(arguments: [false, true], [0, PortIO.Flags.noUDPSegments])
+    func superFramesArriveWhole(isIPv6: Bool, flags: UInt32) throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let link = try Self.link(bench, left, right, isIPv6: isIPv6)
+            bench.ports[Int(link.left)].flags |= flags
+            bench.ports[Int(link.right)].receiveBatch = 32
+            // 45 segments of 1 440 bytes are the most that one datagram takes, 32 messages the most of one burst.
+            let most = flags == 0 ? 45 : 32
+            for (length, size) in [(most * 1_378, 1_378), (30_001, 1_378), (1_379, 1_378), (5_000, 200)] {
+                let frame = TestFrame.tcp(TestFrame.pattern(length), partial: true)
+                let packet = Outgoing(
+                    header: TestFrame.vxlan,
+                    payload: frame,
+                    offload: TestFrame.superTCP(UInt16(size), 8),
+                    tos: 2,
+                    flow: 3,
+                    destination: link.destination
+                )
+                #expect(bench.send(link.left, [packet]).superFrames == 1)
+                let arrived = bench.receive(link.right, count: 1)
+                #expect(arrived.count == 1 && arrived.first?.offload == packet.offload)
+                let isSame = arrived.first?.bytes == TestFrame.vxlan + frame
+                #expect(isSame && arrived.first?.tos == 2 && arrived.first?.source == link.source)
+                #expect(bench.receive(link.right).isEmpty)
+            }
+        }
+    }
+
+    /// Tenants' UDP super-frames and whatever else comes in one message are datagrams again.
+    @Test func otherDatagramsAreTakenApart() throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let link = try Self.link(bench, left, right, isIPv6: false)
+            let payload = TestFrame.pattern(50_500)
+            let offload = Offload(
+                flags: 1,
+                gsoType: Offload.gsoUDP,
+                headerLength: 50,
+                gsoSize: 1_000,
+                checksumStart: 42,
+                checksumOffset: 6
+            )
+            let frame = Outgoing(
+                header: TestFrame.vxlan,
+                payload: TestFrame.udp(payload, partial: true),
+                offload: offload,
+                destination: link.destination
+            )
+            #expect(bench.send(link.left, [frame, frame]).superFrames == 2)
+            let arrived = bench.receive(link.right, count: 102)
+            let sizes = Array(repeating: 1_050, count: 50) + [550]
+            #expect(arrived.map(\.bytes.count) == sizes + sizes)
+            #expect(arrived.flatMap { $0.bytes[50...] } == payload + payload)
+            #expect(arrived.allSatisfy { $0.offload == .none && Array($0.bytes[..<8]) == TestFrame.vxlan })
+        }
+    }
+
     /// A socket without UDP checksums refuses UDP_SEGMENT, as other kernels do for reasons of their own: the frame goes
     /// out in single datagrams, and the next one does not ask again.
     @Test func doesWithoutUDPSegments() throws {
@@ -187,6 +248,7 @@ import Wire
                 let fd = bench.ports[Int(link.left)].segmentSocket(flow)
                 #expect(linux_set_option(fd, Int32(LINUX_SOL_SOCKET), Int32(LINUX_SO_NO_CHECK), 1) == 0)
             }
+            bench.ports[Int(link.right)].flags |= PortIO.Flags.keepsSegments
             let payload = TestFrame.pattern(60_000)
             let frame = Outgoing(
                 header: TestFrame.vxlan,
@@ -221,6 +283,7 @@ import Wire
         try withPair { left, right in
             let bench = Bench()
             let link = try Self.link(bench, left, right, isIPv6: false)
+            bench.ports[Int(link.right)].flags |= PortIO.Flags.keepsSegments
             var frames: [Outgoing] = []
             for number in 0..<30 {
                 let payload = TestFrame.pattern(number % 3 == 2 ? 4_000 : 100, seed: number)

@@ -64,13 +64,14 @@ static inline size_t linux_put_control(void *at, int level, int type, const void
 /// What the kernel says beside a tunnel packet or a packet-socket frame.
 struct linux_ancillary {
     uint32_t interface_index;
+    uint32_t segment_size;  ///< UDP_GRO: the datagram is several of this many bytes, the last may have less; or 0.
     uint8_t tos;
     uint8_t has_vlan;
     uint16_t vlan_tci;
     uint16_t vlan_type;
 };
 
-/// Reads the ancillary data of a datagram (IP_PKTINFO, IP_TOS and their IPv6 forms) or of a packet-socket frame
+/// Reads the ancillary data of a datagram (IP_PKTINFO, IP_TOS and their IPv6 forms, UDP_GRO) or of a packet-socket frame
 /// (PACKET_AUXDATA: the VLAN tag that the kernel took out).
 static inline void linux_read_ancillary(const struct msghdr *message, struct linux_ancillary *out) {
     memset(out, 0, sizeof *out);
@@ -96,6 +97,9 @@ static inline void linux_read_ancillary(const struct msghdr *message, struct lin
                 memcpy(&traffic_class, data, sizeof traffic_class);
                 out->tos = (uint8_t)traffic_class;
             }
+            break;
+        case IPPROTO_UDP:
+            if (control->cmsg_type == 104 /* UDP_GRO */) memcpy(&out->segment_size, data, 4);
             break;
         case 263 /* SOL_PACKET */:
             if (control->cmsg_type == 8 /* PACKET_AUXDATA */) {

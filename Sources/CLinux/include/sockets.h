@@ -32,6 +32,7 @@ enum {
     LINUX_SO_REUSEPORT = 15,
     LINUX_SO_SNDBUFFORCE = 32,
     LINUX_SO_RCVBUFFORCE = 33,
+    LINUX_SO_PROTOCOL = 38,
     LINUX_IP_TOS = 1,
     LINUX_IP_TTL = 2,
     LINUX_IP_PKTINFO = 8,
@@ -74,6 +75,12 @@ static inline int linux_get_option(int fd, int level, int name, int *value) {
 
 static inline int linux_bind(int fd, const void *address, unsigned int length) {
     return linux_code(bind(fd, (const struct sockaddr *)address, length));
+}
+
+/// The IP protocol that a socket was opened for, or a negative errno.
+static inline int linux_socket_protocol(int fd) {
+    int protocol = 0, result = linux_get_option(fd, SOL_SOCKET, LINUX_SO_PROTOCOL, &protocol);
+    return result < 0 ? result : protocol;
 }
 
 /// SIOCGSKNS: a descriptor of the network namespace that a socket belongs to (CAP_NET_ADMIN there).
