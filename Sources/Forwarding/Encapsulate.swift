@@ -20,13 +20,14 @@ public func encapsulate<R: Recorder>(
     let endpoint = snapshot.endpoints[Int(place.endpoint)]
     let header = slot.header
     var length = 0
+    let limit = snapshot.limit(attachment, linkLength: decision.linkLength, taught, now: now)
+    if limit.isExceeded(by: decision.packetSize) { return refuse(limit.reason, decision, &recorder) }
     if place.carriesPackets {
-        return encapsulatePacket(frame, decision, place, endpoint, snapshot, taught, now, slot, &recorder)
+        return encapsulatePacket(frame, decision, place, endpoint, snapshot, slot, &recorder)
     }
     slot.pointee.networkType = 0
     if place.isTunnel {
-        let reason = pushTunnelHeader(decision, place, endpoint, snapshot, taught, now, slot)
-        if let reason { return refuse(reason, decision, &recorder) }
+        pushTunnelHeader(decision, place, endpoint, snapshot, slot)
         length = 8
     } else {
         slot.pointee.tunnelHeaderLength = 0
@@ -34,7 +35,6 @@ public func encapsulate<R: Recorder>(
         slot.pointee.flowHash = decision.flowHash
         slot.pointee.destination = IPv6Address(high: 0, low: 0)
         slot.pointee.destinationPort = 0
-        if endpoint.mtu != 0 && decision.packetSize > endpoint.mtu { return refuse(.exceedsMTU, decision, &recorder) }
         // Out there, the tenant's own tag would be read as the name of a network.
         if decision.isTagged && place.vlanTPID == 0 && endpoint.readsTags {
             return refuse(.tagWouldEscape, decision, &recorder)
@@ -108,23 +108,11 @@ private func pushTunnelHeader(
     _ place: AttachmentRecord,
     _ endpoint: EndpointRecord,
     _ snapshot: Snapshot,
-    _ taught: Taught,
-    _ now: UInt32,
     _ slot: UnsafeMutablePointer<TransmitSlot>
-) -> DropReason? {
+) {
     let segment = snapshot.segments[Int(place.segment)]
     let peer = snapshot.peers[Int(place.peer)]
-    if segment.mtu != 0 && decision.packetSize > segment.mtu { return .exceedsMTU }
-    let isVXLAN = place.kind == AttachmentKind.vxlan
-    // The outer packet: IP, UDP under VXLAN, 8 bytes of tunnel header, Ethernet header and tags, the packet.
-    let pushed = place.vlanTPID != 0 ? UInt32(HeaderLength.vlanTag) : 0
-    let link =
-        decision.routing.isReframed
-        ? UInt32(HeaderLength.ethernet) : decision.networkOffset &- UInt32(decision.strippedTagBytes)
-    let outer = snapshot.outerLength(place) &+ link &+ pushed &+ decision.packetSize
-    let path = taught.pathMTU(place.peer, now: now, snapshot: snapshot)
-    if path != 0 && outer > path { return .exceedsPathMTU }
-    if isVXLAN {
+    if place.kind == AttachmentKind.vxlan {
         VXLANHeader.write(to: slot.header, vni: segment.identifier)
     } else {
         GREHeader.write(to: slot.header, key: segment.identifier)
@@ -135,7 +123,6 @@ private func pushTunnelHeader(
     slot.pointee.flowHash = decision.flowHash
     slot.pointee.destination = peer.address
     slot.pointee.destinationPort = UInt16(truncatingIfNeeded: endpoint.port)
-    return nil
 }
 
 /// A bare IP packet, behind a GRE header or nothing: the outer IP header is the socket's.
@@ -146,17 +133,10 @@ private func encapsulatePacket<R: Recorder>(
     _ place: AttachmentRecord,
     _ endpoint: EndpointRecord,
     _ snapshot: Snapshot,
-    _ taught: Taught,
-    _ now: UInt32,
     _ slot: UnsafeMutablePointer<TransmitSlot>,
     _ recorder: inout R
 ) -> UInt8 {
     let segment = snapshot.segments[Int(place.segment)]
-    if segment.mtu != 0 && decision.packetSize > segment.mtu { return refuse(.exceedsMTU, decision, &recorder) }
-    let path = taught.pathMTU(place.peer, now: now, snapshot: snapshot)
-    if path != 0 && snapshot.outerLength(place) &+ decision.packetSize > path {
-        return refuse(.exceedsPathMTU, decision, &recorder)
-    }
     let skipped = Int(decision.networkOffset)
     let packet = frame.bytes + Int(decision.contentOffset) + skipped
     let type = UnsafeRawPointer(packet).byte(0) &>> 4 == 6 ? EtherType.ipv6 : EtherType.ipv4

@@ -7,6 +7,22 @@ import Wire
 struct SizeLimit {
     var bytes: UInt32
     var isPath: Bool
+
+    @inline(__always)
+    func isExceeded(by size: UInt32) -> Bool { bytes != 0 && size > bytes }
+
+    /// Of what exceeds it.
+    @inline(__always)
+    var reason: DropReason { isPath ? .exceedsPathMTU : .exceedsMTU }
+}
+
+extension Decision {
+    /// Bytes of Ethernet header and of the tenant's tags in front of the packet, as it leaves.
+    @inline(__always)
+    var linkLength: UInt32 {
+        routing.isReframed
+            ? UInt32(HeaderLength.ethernet) : networkOffset &- UInt32(strippedTagBytes)
+    }
 }
 
 extension Snapshot {
@@ -61,12 +77,9 @@ func checkSize<R: Recorder>(
     _ now: UInt32,
     _ recorder: inout R
 ) -> DropReason? {
-    let link =
-        journey.decision.routing.isReframed
-        ? UInt32(HeaderLength.ethernet)
-        : journey.decision.networkOffset &- UInt32(journey.decision.strippedTagBytes)
+    let link = journey.decision.linkLength
     let limit = snapshot.limit(journey.decision.attachment, linkLength: link, taught, now: now)
-    if limit.bytes == 0 || journey.decision.packetSize <= limit.bytes { return nil }
+    guard limit.isExceeded(by: journey.decision.packetSize) else { return nil }
     return shrink(&journey, step, snapshot, limit, &recorder)
 }
 
@@ -78,9 +91,11 @@ private func shrink<R: Recorder>(
     _ limit: SizeLimit,
     _ recorder: inout R
 ) -> DropReason? {
-    let reason: DropReason = limit.isPath ? .exceedsPathMTU : .exceedsMTU
+    let reason = limit.reason
     let parsed = journey.parsed
     guard parsed.isIP, !journey.decision.isTagged else { return reason }
+    // A router has seen to it already. What a bridge carries may be broken, and must not be mended or answered.
+    if step == nil, isBroken(journey) { return reason }
     let header = journey.content + parsed.networkOffset
     if parsed.isIPv4, header.be16(6) & 0x4000 == 0 {
         recorder.note("size", "\(journey.decision.packetSize) bytes, and \(limit.bytes) fit: may be cut, and is")
@@ -98,6 +113,14 @@ private func shrink<R: Recorder>(
     return reason
 }
 
+/// Whether nothing in a packet's header can be relied on.
+private func isBroken(_ journey: Journey) -> Bool {
+    switch RouterHeaderCheck.check(journey.content, journey.parsed).verdict {
+    case .truncated, .version, .headerLength, .totalLength, .checksum, .badOption, .extensionHeaders: true
+    default: false
+    }
+}
+
 /// Prepares a packet that may be cut: a TCP super-frame becomes one of smaller segments, anything else fragments.
 private func cut(_ journey: inout Journey, _ mtu: UInt32) -> Bool {
     let parsed = journey.parsed
@@ -108,8 +131,9 @@ private func cut(_ journey: inout Journey, _ mtu: UInt32) -> Bool {
         journey.decision.packetSize = mtu
         return true
     }
-    guard mtu >= 68, !parsed.has(.cutShort) else { return false }
+    guard mtu >= 68 else { return false }
     journey.decision.fragmentMTU = mtu
+    journey.decision.packetSize = mtu
     journey.decision.note(.fragmented)
     if !journey.decision.routing.isReframed, journey.decision.networkType == 0 {
         // Fragments get a header of their own.
@@ -134,6 +158,8 @@ extension Journey {
             )
         else { return }
         let header = content + parsed.networkOffset
+        // No group speaks.
+        if parsed.isIPv6, header.ipv6(24).isMulticast { return }
         decision.answer.kind = Answer.Kind.error
         decision.answer.type = type
         decision.answer.code = code
