@@ -168,12 +168,12 @@ struct Judge {
             let frame = memory.place(arrival)
             let decision = decide(frame, snapshot: tables.snapshot, taught: tables.state.taught, now: 1)
             applyChanges(frame, decision)
-            let copies = decision.targets(tables.snapshot).map { memory.copy(frame, decision, to: $0, tables.snapshot) }
+            let copies = decision.targets(tables.snapshot).map { memory.copy(frame, decision, to: $0, tables, now: 1) }
             let judgement = reference.judge(arrival, now: 1)
-            if judgement.reason != DropReason(rawValue: decision.reason) || judgement.copies != copies
-                || judgement.events != decision.events
-            {
-                Issue.record("\(what()): \(decision) \(copies), expected \(judgement)")
+            if let difference = judgement.difference(from: decision) {
+                Issue.record("\(what()): \(difference)")
+            } else if judgement.copies != copies {
+                Issue.record("\(what()): \(copies), expected \(judgement.copies)")
             }
             return decision
         }

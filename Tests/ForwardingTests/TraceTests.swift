@@ -77,20 +77,45 @@ import Wire
         #expect(result.outcomes.count == 2)
     }
 
-    @Test func aCopyThatIsTooLargeSaysSo() throws {
-        let bytes = ethernet(
-            to: Sample.b,
-            from: Sample.a,
-            type: 0x0800,
-            ipv4(protocol: 1, Array(repeating: 0, count: 1431))
-        )
+    @Test func aPacketThatIsTooLargeIsAnswered() throws {
+        let packet = ipv4(protocol: 17, fragment: 0x4000, udp(Array(repeating: 0, count: 1423)))
+        let bytes = ethernet(to: Sample.b, from: Sample.a, type: 0x0800, packet)
         let result = try trace(Arrival(endpoint: RuleTests.sample.web, bytes: bytes))
-        #expect(result.outcomes.map(\.reason) == [.exceedsMTU])
-        #expect(result.outcomes[0].bytes.isEmpty)
+        #expect(result.outcomes.isEmpty)
+        #expect(
+            text(result).suffix(4) == [
+                "size: 1451 bytes, and 1450 fit: the sender is told",
+                "verdict: dropped (exceedsMTU): The packet is larger than the network or the port it would leave by can "
+                    + "carry.",
+                "answer: ICMP fragmentation needed, MTU 1450, from 10.0.0.2",
+                "encapsulate: out by red/web: from 02:00:00:00:00:0b to 02:00:00:00:00:0a",
+            ]
+        )
+        // 14 bytes of Ethernet, and no more than 576 of IP.
+        #expect(result.answer?.attachment == UInt32(RuleTests.sample.atWeb))
+        #expect(result.answer?.bytes.count == 14 + 576)
+    }
+
+    @Test func aPacketThatMayBeCutSaysSo() throws {
+        let packet = ipv4(protocol: 17, udp(Array(repeating: 0, count: 1423)))
+        let bytes = ethernet(to: Sample.b, from: Sample.a, type: 0x0800, packet)
+        let result = try trace(Arrival(endpoint: RuleTests.sample.web, bytes: bytes))
+        #expect(result.outcomes.map(\.reason) == [nil])
+        #expect(result.outcomes.map(\.bytes) == [vxlan(5001, bytes)])
+        #expect(text(result).contains("size: 1451 bytes, and 1450 fit: may be cut, and is"))
+        #expect(text(result).last?.contains("in fragments of at most 1450 bytes") == true)
+    }
+
+    @Test func aCopyThatIsTooLargeSaysSo() throws {
+        let packet = ipv4(protocol: 17, udp(Array(repeating: 0, count: 1423)))
+        let bytes = ethernet(to: .broadcast, from: Sample.a, type: 0x0800, packet)
+        let result = try trace(Arrival(endpoint: RuleTests.sample.web, bytes: bytes))
+        #expect(result.outcomes.map(\.reason) == [nil, nil, .exceedsMTU, .exceedsPathMTU, .exceedsMTU])
+        #expect(result.outcomes[2].bytes.isEmpty)
         #expect(
             text(result).last
-                == "encapsulate: packet of 1451 bytes not sent (exceedsMTU): The packet is larger than the network or the port it would leave "
-                + "by can carry."
+                == "encapsulate: packet of 1451 bytes not sent (exceedsMTU): The packet is larger than the network or the "
+                + "port it would leave by can carry."
         )
     }
 }
@@ -113,6 +138,8 @@ import Wire
                     decision,
                     to: UInt32(RuleTests.sample.atH2),
                     snapshot: tables.snapshot,
+                    taught: tables.state.taught,
+                    now: 0,
                     slot: memory.slot
                 ) == 0
             )

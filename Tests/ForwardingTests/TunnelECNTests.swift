@@ -63,7 +63,7 @@ import Wire
                     let targets = decision.targets(tables.snapshot)
                     #expect(!targets.isEmpty)
                     for target in targets {
-                        let copy = memory.copy(frame, decision, to: target, tables.snapshot)
+                        let copy = memory.copy(frame, decision, to: target, tables, now: 0)
                         let tag = sample.cloud.attachments[Int(target)]!
                         // The whole frame, with the IPv4 header checksum of a frame built that way.
                         #expect(

@@ -19,6 +19,11 @@ struct Layers {
     /// The packet says that it is longer than the frame.
     var isCut = false
     var isFragment = false
+    /// Any fragment but the first.
+    var isLater = false
+    /// IPv4 with the flag DF, and all of IPv6.
+    var mayNotBeCut = false
+    var ttl = 0
     var hasFragmentHeader = false
     var isRouted = false
     var isAuthenticated = false
@@ -54,12 +59,17 @@ struct Layers {
             tos = byte(l3 + 1)
             proto = byte(l3 + 9)
             let flags = word(l3 + 6)
+            ttl = byte(l3 + 8)
             isFragment = flags & 0x3FFF != 0
-            if flags & 0x1FFF == 0 { l4 = l3 + header }
+            isLater = flags & 0x1FFF != 0
+            mayNotBeCut = flags & 0x4000 != 0
+            if !isLater { l4 = l3 + header }
         } else if type == 0x86DD {
             guard present >= 40, byte(l3) >> 4 == 6 else { return }
             version = 6
             tos = word(l3) >> 4 & 255
+            ttl = byte(l3 + 7)
+            mayNotBeCut = true
             total = 40 + word(l3 + 4)
         } else {
             return
@@ -93,7 +103,10 @@ struct Layers {
             case 44:
                 hasFragmentHeader = true
                 if word(at + 2) & 0xFFF9 != 0 { isFragment = true }
-                if word(at + 2) & 0xFFF8 != 0 { return }
+                if word(at + 2) & 0xFFF8 != 0 {
+                    isLater = true
+                    return
+                }
                 at += 8
             case 51:
                 isAuthenticated = true

@@ -11,8 +11,11 @@ extension Reference {
     /// A frame on its way through the model.
     struct Walk {
         var judgement = Judgement()
+        var layers = Layers([])
         var content: ArraySlice<UInt8> = []
         var isTunnelled = false
+        /// An IP packet without a frame around it.
+        var isBare = false
         var stripped = 0
         var priority = 0
         var offload = Offload.none
@@ -25,7 +28,10 @@ extension Reference {
 
     func judge(_ arrival: Arrival, now: UInt32) -> Judgement {
         var walk = Walk()
-        if let reason = walkThrough(arrival, &walk, now) { walk.judgement.reason = reason }
+        if let reason = walkThrough(arrival, &walk, now) {
+            walk.judgement.reason = reason
+            walk.judgement.verdict = .drop
+        }
         return walk.judgement
     }
 
@@ -44,6 +50,7 @@ extension Reference {
         if let reason = readTags(&walk) { return reason }
 
         let layers = Layers(walk.content)
+        walk.layers = layers
         walk.l3 = layers.l3
         walk.tos = layers.tos
         walk.isTagged = layers.tags * 4 > walk.stripped
@@ -120,6 +127,11 @@ extension Reference {
             if f.count < header { return .tunnelHeaderTruncated }
             if hasChecksum && onesSum(f[...]) != 0xFFFF { return .greChecksum }
             if hasSequence { walk.judgement.events |= Event.greSequenceIgnored.bit }
+            if f[2...3] == [8, 0] || f[2...3] == [0x86, 0xDD] {
+                // No router here has a tunnel.
+                if peers[arrival.outerSource] == nil { return .unknownPeer }
+                return hasKey ? .unknownKey : .unknownPeer
+            }
             if f[2] != 0x65 || f[3] != 0x58 { return .greProtocol }
             if !hasKey { return .greNoKey }
             let at = hasChecksum ? 8 : 4

@@ -36,45 +36,41 @@ extension Reference {
         if let target {
             if target == ingress { return .hairpin }
             if walk.isTunnelled && cloud.attachments[target]!.peer != nil { return .splitHorizon }
-            walk.judgement.copies = [copy(walk, to: target)]
+            if let reason = fit(&walk, to: target, now) { return reason }
+            walk.judgement.verdict = .forward
+            walk.judgement.copies = [copy(walk, to: target, now)]
             return nil
         }
         let targets = members[slot].filter { other in
             other != ingress && !(walk.isTunnelled && cloud.attachments[other]!.peer != nil)
         }
         if targets.isEmpty { return .noReceiver }
-        walk.judgement.isFlood = true
-        walk.judgement.copies = targets.map { copy(walk, to: $0) }
+        walk.judgement.verdict = .flood
+        walk.judgement.copies = targets.map { copy(walk, to: $0, now) }
         return nil
     }
 
     /// The frame as it leaves to one target.
-    private func copy(_ walk: Walk, to target: Int) -> Copy {
+    private func copy(_ walk: Walk, to target: Int, _ now: UInt32) -> Copy {
         let attachment = cloud.attachments[target]!
         let endpoint = cloud.endpoints[attachment.endpoint]
         let network = cloud.networks[attachment.network]
+        if let room = room(target, walk, now), walk.packet > room.bytes {
+            return Copy(attachment: target, reason: room.isPath ? .exceedsPathMTU : .exceedsMTU)
+        }
         var copy = Copy(attachment: target)
         var front: [UInt8] = []
         let tag = attachment.tpid == 0 ? 0 : 4
         if let peer = attachment.peer {
-            if network.mtu != 0 && walk.packet > network.mtu { return Copy(attachment: target, reason: .exceedsMTU) }
-            let far = cloud.peers[peer]
-            let isVXLAN: Bool
             if case .vxlan(let port) = endpoint.place {
-                isVXLAN = true
                 copy.destinationPort = port
                 front = [8, 0, 0, 0] + be32(network.identifier << 8)
             } else {
-                isVXLAN = false
                 front = [0x20, 0, 0x65, 0x58] + be32(network.identifier)
             }
-            let isIPv4 = far.address.high == 0 && far.address.low >> 32 == 0xFFFF
-            let outer = (isIPv4 ? 20 : 40) + (isVXLAN ? 8 : 0) + 8 + walk.l3 - walk.stripped + tag + walk.packet
-            if far.pathMTU != 0 && outer > far.pathMTU { return Copy(attachment: target, reason: .exceedsPathMTU) }
-            copy.destination = far.address
+            copy.destination = cloud.peers[peer].address
             copy.tos = UInt8(walk.tos & 3)
         } else {
-            if endpoint.mtu != 0 && walk.packet > endpoint.mtu { return Copy(attachment: target, reason: .exceedsMTU) }
             let readsTags = endpoint.readsTags || endpoint.place == .provider
             if walk.isTagged && attachment.tpid == 0 && readsTags {
                 return Copy(attachment: target, reason: .tagWouldEscape)

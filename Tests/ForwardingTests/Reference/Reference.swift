@@ -26,18 +26,6 @@ struct Reference {
         var peer: Int
     }
 
-    /// What becomes of one frame.
-    struct Judgement {
-        var reason: DropReason?
-        var network: Int?
-        var ingress: Int?
-        /// The source is to be learned at `ingress`.
-        var learns: MACAddress?
-        var events: UInt64 = 0
-        var copies: [Copy] = []
-        var isFlood = false
-    }
-
     let cloud: Cloud
     let untagged: [Int: Int]
     let tagged: [Tag: Int]
@@ -48,6 +36,8 @@ struct Reference {
     let members: [[Int]]
     let tenantInterfaces: Set<UInt32>
     var learned: [Station: (attachment: Int, second: UInt32)] = [:]
+    /// What the underlay told, by peer.
+    var paths: [Int: (mtu: Int, second: UInt32)] = [:]
 
     init(_ cloud: Cloud) {
         self.cloud = cloud

@@ -92,10 +92,33 @@ extension Row {
                 )
             ),
             Row(
-                name: "segments larger than the network's MTU",
+                name: "segments larger than the network's MTU become smaller",
                 arrival: Arrival(endpoint: s.web, bytes: whole, offload: cut(1, 1411, 34)),
                 seen: [(S.b, s.atH2)],
-                expected: .forward(Copy(attachment: s.atH2, reason: .exceedsMTU))
+                expected: .forward(
+                    Copy(
+                        attachment: s.atH2,
+                        bytes: vxlan(5001, whole),
+                        offload: cut(1, 1410, 42, headers: 62),
+                        destination: S.h2,
+                        destinationPort: 4789
+                    )
+                )
+            ),
+            Row(
+                name: "segments larger than the network's MTU that may not be cut",
+                arrival: Arrival(endpoint: s.web, bytes: frame(tcp6), offload: cut(4, 1391, 54)),
+                seen: [(S.b, s.atH2)],
+                expected: .refuse(
+                    .exceedsMTU,
+                    Said(error: 2, 0, 1450, source: IPv6Address(high: 0x2001_0DB8 << 32, low: 2))
+                )
+            ),
+            Row(
+                name: "datagrams larger than the network's MTU",
+                arrival: Arrival(endpoint: s.web, bytes: frame(udp4), offload: cut(5, 1430, 34, 6)),
+                seen: [(S.b, s.atH2)],
+                expected: .drop(.exceedsMTU)
             ),
             Row(
                 name: "a kernel VTEP's unfinished checksum",

@@ -107,8 +107,12 @@ struct Sample {
 struct Row: Sendable, CustomTestStringConvertible {
     enum Expected: Sendable {
         case drop(DropReason)
+        /// And the sender is told.
+        case refuse(DropReason, Said)
         /// One target by unicast.
         case forward(Copy)
+        /// To one target, in fragments of at most so many bytes.
+        case cut(Copy, mtu: UInt32)
         /// Everybody else.
         case flood([Copy])
     }

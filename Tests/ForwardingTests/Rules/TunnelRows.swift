@@ -140,10 +140,16 @@ extension Row {
                 expected: .drop(.greHeader)
             ),
             Row(name: "GRE version 1", arrival: gr(gre(77, flags: 1, plain)), expected: .drop(.greHeader)),
+            Row(name: "ARP in GRE", arrival: gr(gre(77, type: 0x0806, plain)), expected: .drop(.greProtocol)),
             Row(
-                name: "IP in GRE",
+                name: "IP in GRE with the key of a network",
                 arrival: gr(gre(77, type: 0x0800, ipv4(protocol: 1, []))),
-                expected: .drop(.greProtocol)
+                expected: .drop(.unknownKey)
+            ),
+            Row(
+                name: "IP in GRE without a key, and no such tunnel",
+                arrival: gr(gre(nil, type: 0x0800, ipv4(protocol: 1, []))),
+                expected: .drop(.unknownPeer)
             ),
             Row(name: "GRE without a key", arrival: gr(gre(nil, plain)), expected: .drop(.greNoKey)),
             Row(name: "unknown GRE key", arrival: gr(gre(78, plain)), expected: .drop(.unknownKey)),
@@ -166,9 +172,21 @@ extension Row {
     static func encapsulationRows(_ s: Sample) -> [Row] {
         typealias S = Sample
         let plain = Row.plain()
-        func packet(_ length: Int, tos: Int = 0) -> [UInt8] {
+        func packet(_ length: Int, tos: Int = 0, fragment: Int = 0) -> [UInt8] {
             let payload = [UInt8](repeating: 1, count: length - 20)
-            return ethernet(to: S.b, from: S.a, type: 0x0800, ipv4(protocol: 1, tos: tos, payload))
+            let packet = ipv4(protocol: 17, tos: tos, fragment: fragment, payload)
+            return ethernet(to: S.b, from: S.a, type: 0x0800, packet)
+        }
+        func big(_ length: Int) -> [UInt8] {
+            ethernet(to: S.b, from: S.a, type: 0x86DD, ipv6(protocol: 17, [UInt8](repeating: 1, count: length - 40)))
+        }
+        let uncut = 0x4000
+        let many = [UInt8](repeating: 1, count: 1300)
+        let far = IPv6Address(mapping: IPv4Address(bits: 0x0A00_0002))
+        let far6 = IPv6Address(high: 0x2001_0DB8 << 32, low: 2)
+        func cut(_ bytes: [UInt8], _ attachment: Int, _ peer: IPv6Address, mtu: UInt32) -> Expected {
+            let copy = Copy(attachment: attachment, bytes: vxlan(5001, bytes), destination: peer, destinationPort: 4789)
+            return .cut(copy, mtu: mtu)
         }
         func web(_ bytes: [UInt8]) -> Arrival { Arrival(endpoint: s.web, bytes: bytes) }
         func toPeer(_ bytes: [UInt8], _ attachment: Int, _ peer: IPv6Address, tos: UInt8 = 0) -> Expected {
@@ -240,11 +258,30 @@ extension Row {
                 expected: toPeer(packet(1450), s.atH2, S.h2)
             ),
             Row(
-                name: "one byte more",
+                name: "one byte more, which may be cut",
                 arrival: web(packet(1451)),
                 seen: [(S.b, s.atH2)],
-                expected: .forward(Copy(attachment: s.atH2, reason: .exceedsMTU)),
+                expected: cut(packet(1451), s.atH2, S.h2, mtu: 1450),
                 learns: true
+            ),
+            Row(
+                name: "one byte more, which may not be cut: the switch answers for the destination",
+                arrival: web(packet(1451, fragment: uncut)),
+                seen: [(S.b, s.atH2)],
+                expected: .refuse(.exceedsMTU, Said(error: 3, 4, 1450, source: far)),
+                learns: true
+            ),
+            Row(
+                name: "one byte more of IPv6",
+                arrival: web(big(1451)),
+                seen: [(S.b, s.atH2)],
+                expected: .refuse(.exceedsMTU, Said(error: 2, 0, 1450, source: far6))
+            ),
+            Row(
+                name: "one byte more of nothing that can be told",
+                arrival: web(Row.plain(1451)),
+                seen: [(S.b, s.atH2)],
+                expected: .drop(.exceedsMTU)
             ),
             Row(
                 name: "as much as the way to the VTEP carries",
@@ -256,7 +293,34 @@ extension Row {
                 name: "one byte more than that",
                 arrival: web(packet(1351)),
                 seen: [(S.b, s.atH3)],
-                expected: .forward(Copy(attachment: s.atH3, reason: .exceedsPathMTU))
+                expected: cut(packet(1351), s.atH3, S.h3, mtu: 1350)
+            ),
+            Row(
+                name: "one byte more than that, which may not be cut",
+                arrival: web(packet(1351, fragment: uncut)),
+                seen: [(S.b, s.atH3)],
+                expected: .refuse(.exceedsPathMTU, Said(error: 3, 4, 1350, source: far))
+            ),
+            Row(
+                name: "flooded, each copy is judged alone and nobody is told",
+                arrival: web(packet(1351, fragment: uncut)),
+                expected: .flood([
+                    Copy(attachment: s.atDB, bytes: packet(1351, fragment: uncut)),
+                    Copy(attachment: s.atTrunkApp, bytes: packet(1351, fragment: uncut)),
+                    Copy(
+                        attachment: s.atH2,
+                        bytes: vxlan(5001, packet(1351, fragment: uncut)),
+                        destination: S.h2,
+                        destinationPort: 4789
+                    ),
+                    Copy(attachment: s.atH3, reason: .exceedsPathMTU),
+                    Copy(
+                        attachment: s.atH6,
+                        bytes: vxlan(5001, packet(1351, fragment: uncut)),
+                        destination: S.h6,
+                        destinationPort: 4789
+                    ),
+                ])
             ),
             Row(
                 name: "larger than the network's MTU, but only from port to port",
@@ -266,15 +330,24 @@ extension Row {
             ),
             Row(
                 name: "larger than the receiving port's MTU",
-                arrival: Arrival(endpoint: s.lanPort, bytes: packet(1001)),
+                arrival: Arrival(endpoint: s.lanPort, bytes: packet(1001, fragment: uncut)),
                 seen: [(S.b, s.atSmall)],
-                expected: .forward(Copy(attachment: s.atSmall, reason: .exceedsMTU))
+                expected: .refuse(.exceedsMTU, Said(error: 3, 4, 1000, source: far))
             ),
             Row(
                 name: "larger than the provider device's MTU",
-                arrival: Arrival(endpoint: s.lanPort, bytes: packet(1501)),
+                arrival: Arrival(endpoint: s.lanPort, bytes: packet(1501, fragment: uncut)),
                 seen: [(S.b, s.atLANProvider)],
-                expected: .forward(Copy(attachment: s.atLANProvider, reason: .exceedsMTU))
+                expected: .refuse(.exceedsMTU, Said(error: 3, 4, 1500, source: far))
+            ),
+            Row(
+                name: "too large for the port, but IPv6 never hears of less than 1280",
+                arrival: Arrival(
+                    endpoint: s.provider,
+                    bytes: ethernet(to: S.b, from: S.a, tags: [(0x8100, 100)], type: 0x86DD, ipv6(protocol: 59, many))
+                ),
+                seen: [(S.b, s.atSmall)],
+                expected: .refuse(.exceedsMTU, Said(error: 2, 0, 1280, source: far6))
             ),
         ]
     }

@@ -92,8 +92,16 @@ final class FrameMemory {
     }
 
     /// The copy that goes to one target. The frame's bytes are compared by the caller's means: they must not change.
-    func copy(_ frame: Frame, _ decision: Decision, to target: UInt32, _ snapshot: Snapshot) -> Copy {
-        let raw = encapsulate(frame, decision, to: target, snapshot: snapshot, slot: slot)
+    func copy(_ frame: Frame, _ decision: Decision, to target: UInt32, _ tables: LiveTables, now: UInt32) -> Copy {
+        let raw = encapsulate(
+            frame,
+            decision,
+            to: target,
+            snapshot: tables.snapshot,
+            taught: tables.state.taught,
+            now: now,
+            slot: slot
+        )
         if raw != 0 { return Copy(attachment: Int(target), reason: DropReason(rawValue: raw)) }
         let out = slot.pointee
         let bytes = [UInt8](unsafeUninitializedCapacity: out.length) { buffer, count in
