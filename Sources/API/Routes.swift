@@ -25,8 +25,8 @@ struct Routes: Sendable {
     let limits: APIServer.Limits
     let logger: Logger
 
-    func router() -> Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+    func router() -> Hummingbird.Router<BasicRequestContext> {
+        let router = Hummingbird.Router(context: BasicRequestContext.self)
         router.add(middleware: ErrorsAsJSON(logger: logger))
         let v1 = router.group("v1")
         v1.get("status") { _, _ in try await json(tables { $0.status($1) }) }

@@ -28,6 +28,7 @@ struct PropertyTests {
                 let label = "seed \(seed), generation \(generation), \(host.name)"
                 checkAgainstReference(mapped.snapshot, cloud.topology, host, label)
                 checkIsolation(mapped.snapshot, cloud.topology, label)
+                checkRoutes(mapped.snapshot, cloud.topology, host, &random, label)
                 checkSlots(before?.allocation, compiled.allocation, label)
                 #expect(SlotAllocation(recoveredFrom: mapped.snapshot) == compiled.allocation, "\(label)")
                 if let before { checkActions(before, compiled, label) }
@@ -39,13 +40,14 @@ struct PropertyTests {
     private func checkAgainstReference(_ snapshot: Snapshot, _ topology: Topology, _ host: Host, _ label: String) {
         let expected = ReferenceModel(topology: topology, host: host).rows()
         let names = Names(snapshot)
-        #expect(Set(names.segments.keys) == Set(expected.keys), "\(label)")
+        let networks = names.segments.filter { snapshot.segments[Int($0.value)].kind != SegmentKind.routed }
+        #expect(Set(networks.keys) == Set(expected.keys), "\(label)")
         for (name, row) in expected {
             guard let segment = names.segments[name] else { continue }
             #expect(snapshot.flood(segment) == row.flood, "\(label), \(name)")
             checkWaysIn(snapshot, segment, host, "\(label), \(name)")
             // No network knows an address that is not its own.
-            for number in 0..<12 as Range<UInt64> {
+            for number in [Array(0..<12), Array(0x100..<0x103)].joined() as FlattenSequence<[[UInt64]]> {
                 let mac = MACAddress(bits: 0x0200_0000_0000 + number)
                 let told = snapshot.told(segment: segment, mac: mac)
                 let place = told == noSlot ? nil : snapshot.place(told)
@@ -107,8 +109,9 @@ struct PropertyTests {
                     && row.vlanTPID == kinds[snapshot.text(owner.name)]?.tpid
             case AttachmentKind.vxlan:
                 isFine = isFine && endpoint.kind == EndpointKind.vxlan && owner.kind == SegmentKind.vxlan
-            default:
+            case AttachmentKind.gre:
                 isFine = isFine && endpoint.kind == EndpointKind.gre && owner.kind == SegmentKind.gre
+            default: isFine = false
             }
             if !isFine { Issue.record("\(label): \(what) leads astray") }
         }
@@ -144,11 +147,59 @@ struct PropertyTests {
         }
     }
 
+    /// The table of each router says what the file does, and names nothing of another tenant's.
+    private func checkRoutes(
+        _ snapshot: Snapshot,
+        _ topology: Topology,
+        _ host: Host,
+        _ random: inout Random,
+        _ label: String
+    ) {
+        let reference = ReferenceModel(topology: topology, host: host)
+        var targets = (0..<40).map { _ in
+            "10.\(random.below(3)).\(random.below(5)).\([1, 2, 3, 77, random.below(256)][random.below(5)])"
+        }
+        targets += (0..<3).map { "10.255.\($0).\(1 + random.below(2))" } + ["192.0.2.1", "fe80::ff:fe00:100", "::1"]
+        targets += (0..<20).map { _ in "2001:db8:\(random.chance(30) ? "a:" : "")\(random.below(5))::\(random.below(4))"
+        }
+        var routers: Set<String> = []
+        for tenant in topology.tenants {
+            for router in tenant.routers {
+                let name = "\(tenant.name)/\(router.name)"
+                for target in targets {
+                    // Only where the tenant has anything here.
+                    let expected = reference.route(tenant, router, address(target))
+                    let found = snapshot.route(name, target)
+                    if expected != found { Issue.record("\(label), \(name) to \(target): \(found), not \(expected)") }
+                    if found != "no router" { routers.insert(name) }
+                }
+            }
+        }
+        for i in 0..<Int(snapshot.interfaceCount) where snapshot.interfaces[i].inUse != 0 {
+            let row = snapshot.interfaces[i]
+            let tenants = [snapshot.routers[Int(row.router)].tenant, snapshot.segments[Int(row.segment)].tenant]
+            if tenants[0] != tenants[1] { Issue.record("\(label): interface \(i) leads astray") }
+        }
+        for i in 0..<Int(snapshot.routeCount) {
+            let row = snapshot.routes[i]
+            for hop in row.hopStart..<row.hopStart + row.hopCount {
+                let attachment = snapshot.hops[Int(hop)].attachment
+                guard attachment != noSlot else { continue }
+                let segment = snapshot.attachments[Int(attachment)].segment
+                if snapshot.segments[Int(segment)].tenant != snapshot.routers[Int(row.router)].tenant {
+                    Issue.record("\(label): route \(i) leads astray")
+                }
+            }
+        }
+    }
+
     private func checkSlots(_ before: SlotAllocation?, _ after: SlotAllocation, _ label: String) {
         check(before?.endpoints, after.endpoints, "\(label), endpoints")
         check(before?.segments, after.segments, "\(label), segments", mayRaise: true)
         check(before?.attachments, after.attachments, "\(label), attachments")
         check(before?.peers, after.peers, "\(label), peers", hasGenerations: false)
+        check(before?.routers, after.routers, "\(label), routers", hasGenerations: false)
+        check(before?.interfaces, after.interfaces, "\(label), interfaces", hasGenerations: false)
     }
 
     private func check<Key>(

@@ -33,6 +33,7 @@ struct RandomTopology {
             topology.tenants.append(Tenant(name: "t\(i)"))
             for _ in 0..<(1 + random.below(4)) { addNetwork(i, &random) }
             for _ in 0..<random.below(8) { addPort(i, &random) }
+            for _ in 0..<random.below(3) { addRouter(i, &random) }
         }
     }
 
@@ -40,7 +41,8 @@ struct RandomTopology {
         let t = random.below(topology.tenants.count)
         let ports = topology.tenants[t].ports.count
         let networks = topology.tenants[t].networks.count
-        switch random.below(10) {
+        let routers = topology.tenants[t].routers.count
+        switch random.below(14) {
         case 0, 1: addPort(t, &random)
         case 2: addNetwork(t, &random)
         case 3 where ports > 0: topology.tenants[t].ports.remove(at: random.below(ports))
@@ -55,6 +57,16 @@ struct RandomTopology {
         case 8 where ports > 0:
             topology.tenants[t].ports[random.below(ports)].attach = attach(topology.tenants[t].name, &random)
         case 9: topology.tenants[t].ports.removeAll()
+        case 10: addRouter(t, &random)
+        case 11 where routers > 0: topology.tenants[t].routers.remove(at: random.below(routers))
+        case 12 where routers > 0:
+            let number = random.below(routers)
+            var router = topology.tenants[t].routers[number]
+            change(&router, t, &random)
+            topology.tenants[t].routers[number] = router
+        case 13 where routers > 0:
+            topology.tenants[t].routers.shuffle(using: &random)
+            topology.tenants[t].routers[0].routes = routes(topology.tenants[t].routers[0], &random)
         default: break
         }
     }
@@ -107,6 +119,87 @@ struct RandomTopology {
                 attach: attach(topology.tenants[t].name, &random)
             )
         )
+    }
+
+    // MARK: Routers
+
+    /// Every tenant's routers use the same names, addresses and MACs too.
+    private mutating func addRouter(_ t: Int, _ random: inout Random) {
+        let taken = Set(topology.tenants[t].routers.map(\.name))
+        guard let number = (0..<3).first(where: { !taken.contains("r\($0)") }) else { return }
+        var router = Router(
+            tenant: topology.tenants[t].name,
+            name: "r\(number)",
+            mac: MACAddress(bits: 0x0200_0000_0100 + UInt64(number)),
+            reversePath: ReversePath.allCases[random.below(3)]
+        )
+        for (i, network) in topology.tenants[t].networks.enumerated() where random.chance(60) {
+            var addresses = [prefix("10.0.\(i).\(1 + number)/24")]
+            if random.chance(40) { addresses.append(prefix("2001:db8:\(i)::\(1 + number)/64")) }
+            router.interfaces.append(RouterInterface(network: network.name, addresses: addresses))
+        }
+        for _ in 0..<random.below(3) { addTunnel(&router, t, &random) }
+        router.routes = routes(router, &random)
+        topology.tenants[t].routers.append(router)
+    }
+
+    private mutating func addTunnel(_ router: inout Router, _ t: Int, _ random: inout Random) {
+        nextIdentifier += 1
+        let host = topology.hosts[random.below(topology.hosts.count)]
+        let local = host.vteps[random.below(host.vteps.count)]
+        let taken = Set(router.tunnels.map(\.name))
+        guard let name = (0..<4).map({ "x\($0)" }).first(where: { !taken.contains($0) }) else { return }
+        let kind = RouterTunnel.Kind.allCases[random.below(3)]
+        router.tunnels.append(
+            RouterTunnel(
+                name: name,
+                kind: kind,
+                host: host.name,
+                local: local,
+                remote: address(
+                    local.isIPv6
+                        ? "2001:db8:f::\(nextIdentifier)" : "198.51.\(nextIdentifier / 256).\(nextIdentifier % 256)"
+                ),
+                key: kind == .gre && random.chance(50) ? UInt32(random.below(3)) : nil,
+                checksum: kind == .gre && random.chance(50),
+                addresses: random.chance(50) ? [prefix("10.255.\(name.dropFirst()).1/30")] : []
+            )
+        )
+    }
+
+    private mutating func change(_ router: inout Router, _ t: Int, _ random: inout Random) {
+        switch random.below(4) {
+        case 0 where !router.interfaces.isEmpty: router.interfaces.remove(at: random.below(router.interfaces.count))
+        case 1 where !router.tunnels.isEmpty: router.tunnels.remove(at: random.below(router.tunnels.count))
+        case 2: addTunnel(&router, t, &random)
+        default: router.interfaces.shuffle(using: &random)
+        }
+        router.routes = routes(router, &random)
+    }
+
+    private func routes(_ router: Router, _ random: inout Random) -> [Route] {
+        var routes: [IPPrefix: Route] = [:]
+        for _ in 0..<random.below(12) {
+            let isIPv6 = random.chance(25)
+            let ways =
+                router.tunnels.map { Route.Hop.tunnel($0.name) }
+                + (0..<5).map { .gateway(address(isIPv6 ? "2001:db8:\($0)::77" : "10.0.\($0).77")) }
+                + (isIPv6 ? [] : [.gateway(address("10.255.0.2"))])
+            let to =
+                isIPv6
+                ? IPPrefix(address: address("2001:db8:a:\(random.below(4))::"), length: 16 * random.below(5))
+                : IPPrefix(
+                    address: address("10.\(random.below(3)).\(random.below(4)).\(random.below(256))"),
+                    length: random.below(33)
+                )
+            let actions: [Route.Action] = [.blackhole, .unreachable, .prohibit]
+            let action: Route.Action =
+                random.chance(20)
+                ? actions[random.below(3)]
+                : .forward(Array(ways.shuffled(using: &random).prefix(1 + random.below(3))))
+            routes[to.network] = Route(to: to.network, action: action)
+        }
+        return routes.values.sorted { "\($0.to)" < "\($1.to)" }
     }
 
     private mutating func attach(_ tenant: String, _ random: inout Random) -> Attach {

@@ -15,7 +15,7 @@ struct ReferenceModel {
         var told: [MACAddress: String] = [:]
     }
 
-    /// By `tenant/network`; only networks with a port here.
+    /// By `tenant/network`; only networks with a port here, and those that routers join with them.
     func rows() -> [String: Row] {
         var rows: [String: Row] = [:]
         for tenant in topology.tenants {
@@ -24,7 +24,9 @@ struct ReferenceModel {
                     if port.membership.untagged == network.name { return (port, 0) }
                     return port.membership.tagged.first { $0.network == network.name }.map { (port, $0.vid) }
                 }
-                guard members.contains(where: { $0.0.host == host.name }) else { continue }
+                guard members.contains(where: { $0.0.host == host.name }) || routesInto(network, tenant) else {
+                    continue
+                }
                 rows["\(tenant.name)/\(network.name)"] = row(tenant, network, members)
             }
         }
@@ -45,16 +47,22 @@ struct ReferenceModel {
             }
             row.told[port.mac] = place
         }
+        for remote in groupHosts(tenant, network.name) where remote.name != host.name && network.segment.isTunnel {
+            if let place = place(network.segment, reaching: remote), !peers.contains(place) { peers.append(place) }
+        }
         if !network.segment.isTunnel, let place = place(network.segment, reaching: host) { row.flood.append(place) }
         for remote in network.remotes where network.segment.isTunnel {
             let place = tunnel(network.segment, to: remote)
             if !peers.contains(place) { peers.append(place) }
         }
         row.flood += peers
+        for router in tenant.routers where router.interfaces.contains(where: { $0.network == network.name }) {
+            row.told[router.mac] = "router \(tenant.name)/\(router.name)"
+        }
         return row
     }
 
-    private func place(_ segment: Segment, reaching remote: Host) -> String? {
+    func place(_ segment: Segment, reaching remote: Host) -> String? {
         switch segment {
         case .local: return nil
         case .flat(let physical): return physical

@@ -127,8 +127,9 @@ extension Snapshot {
     /// `red/web`, `red/fw 10`, `physnet1 0x8100/100`, `vxlan 192.0.2.1:4789 to 192.0.2.2`: where an attachment leads.
     func place(_ attachment: UInt32) -> String {
         let row = attachments[Int(attachment)]
+        if row.isRouter { return "router \(self.text(routers[Int(interfaces[Int(row.interface)].router)].name))" }
         var text = self.text(endpoints[Int(row.endpoint)].name)
-        if row.isTunnel { text += " to \(IPAddress(mapped: peers[Int(row.peer)].address))" }
+        if row.isTunnel || row.carriesPackets { text += " to \(IPAddress(mapped: peers[Int(row.peer)].address))" }
         if row.vlanTPID != 0 { text += " 0x\(String(row.vlanTPID, radix: 16))/\(row.vlanID)" }
         return text
     }

@@ -10,11 +10,11 @@ import Testing
     static let overview = """
         {"networks": [
             {"drops": 2, "id": 5001, "kind": "vxlan", "learned": 1, "learning": true, "linkLocal": "drop", "macAge": 60,
-             "mtu": 1450, "name": "red/app", "peers": ["192.0.2.2"], "ports": ["red/fw", "red/web"], "tenant": "red",
-             "unknownUnicast": "drop", "vlanTransparent": false},
+             "mtu": 1450, "name": "red/app", "peers": ["192.0.2.2"], "ports": ["red/fw", "red/web"], "routers": [],
+             "tenant": "red", "unknownUnicast": "drop", "vlanTransparent": false},
             {"drops": 0, "id": 100, "kind": "vlan", "learned": 0, "learning": true, "linkLocal": "drop", "macAge": 300,
              "macLimit": 8, "mtu": 1500, "name": "red/lan", "peers": [], "ports": ["red/fw"], "provider": "physnet1",
-             "tenant": "red", "unknownUnicast": "flood", "vlanTransparent": true}],
+             "routers": [], "tenant": "red", "unknownUnicast": "flood", "vlanTransparent": true}],
          "ports": [
             {"addresses": [], "detail": "eth3 does not exist; it is taken up as soon as it does", "device": "device eth3",
              "drops": 0, "kind": "port", "learned": 0, "mtu": 1450, "name": "red/fw",

@@ -3,9 +3,9 @@ import Tables
 import Wire
 
 extension Compilation {
-    /// Ports, the provider networks that their networks use, and a socket for each of the host's VTEP addresses where
-    /// one of their networks is tunnelled, whether or not it has peers yet: a peer that comes or goes opens and closes
-    /// nothing.
+    /// Ports, the provider networks that their networks use, a socket for each of the host's VTEP addresses where one of
+    /// their networks is tunnelled, whether or not it has peers yet: a peer that comes or goes opens and closes nothing;
+    /// and the sockets of routers' tunnels.
     mutating func planEndpoints() throws(CompileError) {
         plans.reserveCapacity(scope.ports.count + 8)
         for number in scope.ports.indices {
@@ -36,11 +36,11 @@ extension Compilation {
             providers[physical.name] = plans.count
             append(.provider(physical.name), .provider(device: physical.device), mtu: 0, physical.mark)
         }
-        if host.underlay != .socket, !udpPorts.isEmpty || usesGRE {
+        if host.underlay != .socket, !udpPorts.isEmpty || usesGRE || !anchored.isEmpty {
             throw CompileError(
                 .unsupportedUnderlay,
                 host.mark,
-                "host \(host.name) has a tunnelled network, and tunnels need underlay {mode: socket}"
+                "host \(host.name) has a tunnelled network or a router's tunnel, and tunnels need underlay {mode: socket}"
             )
         }
         let vteps = [false, true].compactMap { host.vtep(ipv6: $0) }
@@ -54,8 +54,17 @@ extension Compilation {
                 )
             }
         }
-        for address in vteps where usesGRE {
+        let tunnels = anchored.map(tunnel)
+        let greEnds = Set(tunnels.filter { $0.kind == .gre }.map(\.local))
+        for address in vteps where usesGRE || greEnds.contains(address) {
             append(.gre(address: address), .gre(address: address), mtu: underlayMTU, host.mark)
+        }
+        // All three protocols wherever there is one of them: what was meant for another kind is told and counted.
+        let ipEnds = Set(tunnels.filter { $0.kind != .gre }.map(\.local))
+        for address in vteps where ipEnds.contains(address) {
+            for kind in EncapsulationProtocol.allCases {
+                append(.ip(address: address, kind), .ip(address: address, kind), mtu: underlayMTU, host.mark)
+            }
         }
 
         let slots = allocation.endpoints.assign(plans.map(\.key))
@@ -137,6 +146,9 @@ extension Compilation {
                 record.port = UInt32(port)
             case .gre:
                 record.kind = EndpointKind.gre
+            case .ip(_, let kind):
+                record.kind = EndpointKind.ip
+                record.port = UInt32(kind.rawValue)
             }
             if let index = interfaceIndexes[plan.key], index != 0 {
                 record.interfaceIndex = index

@@ -5,16 +5,6 @@ import Wire
 extension Compilation {
     /// Rows of networks and attachments, flood lists, told addresses and the ways in: tags and identifiers.
     mutating func writeSegments() throws(CompileError) {
-        builder.segments = allocation.segments.generations.map { generation in
-            var record = SegmentRecord()
-            record.generation = UInt8(truncatingIfNeeded: generation)
-            return record
-        }
-        builder.attachments = allocation.attachments.generations.map { generation in
-            var record = AttachmentRecord()
-            record.generation = UInt8(truncatingIfNeeded: generation)
-            return record
-        }
         var claimed = Set<WayIn>()
         // Attachment of a peer in the network at hand.
         var peerAttachments = [UInt32](repeating: noSlot, count: tunnels.addresses.count)
@@ -142,7 +132,7 @@ extension Compilation {
         builder.segments[Int(segment)] = record
     }
 
-    private mutating func writeAttachment(_ slot: UInt32, _ kind: UInt8, _ segment: UInt32, _ endpoint: UInt32) {
+    mutating func writeAttachment(_ slot: UInt32, _ kind: UInt8, _ segment: UInt32, _ endpoint: UInt32) {
         builder.attachments[Int(slot)].kind = kind
         builder.attachments[Int(slot)].segment = segment
         builder.attachments[Int(slot)].endpoint = endpoint

@@ -16,8 +16,9 @@ public struct Compiled: Sendable {
 /// Turns the operator's file into what one host's datapath forwards by. A pure function: the same arguments give the
 /// same bytes.
 public enum Compiler {
-    /// Compiles the part of `topology` that `host` realises: networks with a port there, told addresses of all their
-    /// ports on any host, and tunnels to the hosts and `remotes` that share them.
+    /// Compiles the part of `topology` that `host` realises: networks with a port there, the routers that lead to them
+    /// with all the networks that those join, told addresses of all their ports on any host, tunnels to the hosts and
+    /// `remotes` that share them, and the routers' tunnels that begin here.
     ///
     /// - Parameters:
     ///   - underlayMTU: bytes of an IP packet that the hosts' underlay carries.
@@ -41,11 +42,15 @@ public enum Compiler {
         try work.planTunnels()
         try work.planEndpoints()
         work.planSegments()
+        work.planRouters()
         work.planAttachments()
         try work.check(capacity)
         work.writeEndpoints(interfaceIndexes)
         work.writePeers()
+        work.prepareRows()
         try work.writeSegments()
+        try work.writeRouters()
+        work.writeRoutes()
         let image = work.builder.freeze(generation: generation, seed: seed)
         let rows = StateCapacity(
             endpoints: work.allocation.endpoints.count,
@@ -87,14 +92,22 @@ struct Compilation {
     /// Plan numbers of sockets.
     var sockets: [EndpointKey: Int] = [:]
 
-    /// Of the scope's networks, by number.
+    /// Of the scope's networks, by number, then of `anchored`.
     var segmentSlots: [UInt32] = []
 
     var tunnels = TunnelPlan()
     /// By peer number.
     var peerSlots: [UInt32] = []
 
-    /// Attachment slots, network by network: local ports, the provider device, peers. The flood lists, end to end.
+    /// Tunnels of routers that begin here, in the order of `scope.routers`.
+    var anchored: [AnchoredTunnel] = []
+    /// Of `scope.routers`, by number.
+    var routerSlots: [UInt32] = []
+    /// Router by router: networks, then tunnels that begin here.
+    var interfaces: [InterfacePlan] = []
+
+    /// Attachment slots, network by network: local ports, the provider device, peers. The flood lists, end to end. Then
+    /// those of `interfaces`.
     var attachmentSlots: [UInt32] = []
     /// Each network's range of `attachmentSlots`.
     var attachmentRanges: [Range<Int>] = []
@@ -126,7 +139,7 @@ struct Compilation {
         topology.tenants[scope.ports[number].tenant].ports[scope.ports[number].index]
     }
 
-    /// Networks get their slots; one whose segment is another than before gets a new generation.
+    /// Networks and tunnels of routers get their slots; one whose segment is another than before gets a new generation.
     mutating func planSegments() {
         var keys: [SegmentKey] = []
         var identities: [SlotAllocation.SegmentIdentity] = []
@@ -139,6 +152,10 @@ struct Compilation {
             )
             identities.append(network.segment.identity)
         }
+        for tunnel in anchored {
+            keys.append(key(of: tunnel))
+            identities.append(identity(of: tunnel))
+        }
         segmentSlots = allocation.assign(segments: keys, identities: identities)
     }
 
@@ -148,29 +165,51 @@ struct Compilation {
             let segment = segmentSlots[number]
             let start = keys.count
             for member in scope.members[scope.networks[number].members] where member.port >= 0 {
-                keys.append(.init(segment: segment, target: plans[member.port].slot, isPeer: false))
+                keys.append(.init(segment: segment, target: plans[member.port].slot, kind: .endpoint))
             }
             if let physical = network(number).segment.physical, let provider = providers[physical] {
-                keys.append(.init(segment: segment, target: plans[provider].slot, isPeer: false))
+                keys.append(.init(segment: segment, target: plans[provider].slot, kind: .endpoint))
             }
             for peer in tunnels.peers(of: number) {
-                keys.append(.init(segment: segment, target: peerSlots[peer], isPeer: true))
+                keys.append(.init(segment: segment, target: peerSlots[peer], kind: .peer))
             }
             attachmentRanges.append(start..<keys.count)
         }
+        for interface in interfaces {
+            keys.append(.init(segment: interface.segment, target: interface.slot, kind: .interface))
+            if interface.tunnel >= 0 {
+                let peer = peerSlots[anchored[interface.tunnel].peer]
+                keys.append(.init(segment: interface.segment, target: peer, kind: .peer))
+            }
+        }
         attachmentSlots = allocation.attachments.assign(keys)
+    }
+
+    /// Rows of segments and attachments with nothing but their generations.
+    mutating func prepareRows() {
+        builder.segments = allocation.segments.generations.map { generation in
+            var record = SegmentRecord()
+            record.generation = UInt8(truncatingIfNeeded: generation)
+            return record
+        }
+        builder.attachments = allocation.attachments.generations.map { generation in
+            var record = AttachmentRecord()
+            record.generation = UInt8(truncatingIfNeeded: generation)
+            return record
+        }
     }
 
     /// Slots given up by this very change still count: they are free only from the next one on.
     func check(_ capacity: StateCapacity) throws(CompileError) {
         for (what, needed, room) in [
             ("endpoints (ports, provider networks and tunnel sockets)", allocation.endpoints.count, capacity.endpoints),
-            ("networks", allocation.segments.count, capacity.segments),
+            ("networks and routers' tunnels", allocation.segments.count, capacity.segments),
             (
-                "attachments (a port, provider device or remote VTEP in a network)", allocation.attachments.count,
+                "attachments (a port, provider device, remote VTEP or router in a network)",
+                allocation.attachments.count,
                 capacity.attachments
             ),
-            ("remote VTEPs", allocation.peers.count, capacity.peers),
+            ("remote VTEPs and far ends of routers' tunnels", allocation.peers.count, capacity.peers),
         ] where needed > room {
             throw CompileError(
                 .capacity,
@@ -213,6 +252,6 @@ extension Segment {
     }
 
     var identity: SlotAllocation.SegmentIdentity {
-        .init(kind: kind, identifier: identifier, physical: physical ?? "", tpid: tpid)
+        .init(kind: kind, identifier: identifier, way: physical ?? "", tpid: tpid)
     }
 }

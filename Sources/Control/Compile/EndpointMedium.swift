@@ -13,6 +13,7 @@ public enum EndpointMedium: Hashable, Sendable {
     case provider(device: String)
     case vxlan(address: IPAddress, port: UInt16)
     case gre(address: IPAddress)
+    case ip(address: IPAddress, EncapsulationProtocol)
 
     init(_ attach: Attach, tenant: String, port: String) {
         switch attach {
@@ -42,6 +43,7 @@ public enum EndpointMedium: Hashable, Sendable {
         case ("device", .provider) where !rest.isEmpty: self = .provider(device: String(rest))
         case ("socket", .vxlan(let address, let port)): self = .vxlan(address: address, port: port)
         case ("socket", .gre(let address)): self = .gre(address: address)
+        case ("socket", .ip(let address, let kind)): self = .ip(address: address, kind)
         default: return nil
         }
     }
@@ -81,7 +83,7 @@ public enum EndpointMedium: Hashable, Sendable {
     public var isMade: Bool {
         switch self {
         case .tap, .veth: true
-        case .device, .provider, .vxlan, .gre: false
+        case .device, .provider, .vxlan, .gre, .ip: false
         }
     }
 
@@ -89,7 +91,7 @@ public enum EndpointMedium: Hashable, Sendable {
     public var interface: String? {
         switch self {
         case .tap(let name, _), .veth(let name, _, _), .device(let name), .provider(let name): name
-        case .vxlan, .gre: nil
+        case .vxlan, .gre, .ip: nil
         }
     }
 
@@ -97,7 +99,7 @@ public enum EndpointMedium: Hashable, Sendable {
     public var namespace: String? {
         switch self {
         case .tap(_, let namespace), .veth(_, let namespace, _): namespace
-        case .device, .provider, .vxlan, .gre: nil
+        case .device, .provider, .vxlan, .gre, .ip: nil
         }
     }
 
@@ -115,6 +117,7 @@ public enum EndpointMedium: Hashable, Sendable {
         case .device(let name), .provider(let name): [.interface(name, namespace: nil)]
         case .vxlan(let address, let port): [.socket(.vxlan(address: address, port: port))]
         case .gre(let address): [.socket(.gre(address: address))]
+        case .ip(let address, let kind): [.socket(.ip(address: address, kind))]
         }
     }
 }
@@ -126,7 +129,7 @@ extension EndpointMedium: CustomStringConvertible {
         case .tap(let name, let namespace): "tap \(name)" + (namespace.map { " netns \($0)" } ?? "")
         case .veth(let name, let namespace, _): "veth \(name)" + (namespace.map { " netns \($0)" } ?? "")
         case .device(let name), .provider(let name): "device \(name)"
-        case .vxlan, .gre: "socket"
+        case .vxlan, .gre, .ip: "socket"
         }
     }
 }

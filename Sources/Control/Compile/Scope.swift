@@ -1,14 +1,17 @@
 import Model
 
-/// The part of a topology that concerns one host: its ports, the networks that they are in, and every port of those
-/// networks wherever it is. Names are resolved once, here; afterwards everything goes by number.
+/// The part of a topology that concerns one host: its ports, the networks that they are in, those that routers join
+/// with them, and every port of those networks wherever it is. Names are resolved once, here; afterwards everything
+/// goes by number.
 struct Scope {
-    /// A network with a port on this host.
+    /// A network with a port on this host, or one that a router of this host leads to.
     struct LocalNetwork {
         /// Into `Topology.tenants`.
         var tenant: Int
         /// Into `Tenant.networks`.
         var index: Int
+        /// Into `Scope.groups`, or -1 for a network without a router.
+        var group: Int
         /// Its ports: a range of `members`, in the order of the file.
         var members: Range<Int> = 0..<0
     }
@@ -36,6 +39,8 @@ struct Scope {
     private(set) var networks: [LocalNetwork] = []
     private(set) var ports: [LocalPort] = []
     private(set) var members: [Member] = []
+    private(set) var routers: [LocalRouter] = []
+    private(set) var groups: [Group] = []
 
     private var hosts: [String: Int] = [:]
     private var found: [(network: Int, member: Member)] = []
@@ -51,13 +56,20 @@ struct Scope {
             )
         }
         self.here = here
-        for (i, tenant) in topology.tenants.enumerated() { try add(tenant, i, host) }
+        let routed = RoutedTenants(topology)
+        for (i, tenant) in topology.tenants.enumerated() { try add(tenant, i, topology.hosts, routed) }
         sortMembers()
     }
 
-    private mutating func add(_ tenant: Tenant, _ number: Int, _ host: String) throws(CompileError) {
+    private mutating func add(
+        _ tenant: Tenant,
+        _ number: Int,
+        _ all: [Host],
+        _ routed: RoutedTenants
+    ) throws(CompileError) {
+        let host = all[here].name
         // Most tenants of a large cloud have nothing on this host.
-        guard tenant.ports.contains(where: { $0.host == host }) else { return }
+        guard tenant.ports.contains(where: { $0.host == host }) || tenant.anchors(on: host) else { return }
         var names: [String: Int] = [:]
         names.reserveCapacity(tenant.networks.count)
         for (i, network) in tenant.networks.enumerated() where names[network.name] == nil { names[network.name] = i }
@@ -72,11 +84,31 @@ struct Scope {
             if let name = port.membership.untagged { isLocal[try index(name, port)] = true }
             for tag in port.membership.tagged { isLocal[try index(tag.network, port)] = true }
         }
+        let joined = try routed.join(tenant, names, hosts, here: here)
         var numbers = [Int](repeating: -1, count: tenant.networks.count)
-        for i in isLocal.indices where isLocal[i] {
+        for i in isLocal.indices {
+            let group = joined.group(ofNetwork: i)
+            guard isLocal[i] || group >= 0 && all[here].reaches(tenant.networks[i].segment) else { continue }
             numbers[i] = networks.count
-            networks.append(LocalNetwork(tenant: number, index: i))
+            networks.append(LocalNetwork(tenant: number, index: i, group: group < 0 ? -1 : groups.count + group))
         }
+        for (i, router) in tenant.routers.enumerated() where joined.group(ofRouter: i) >= 0 {
+            let interfaces = router.interfaces.compactMap { names[$0.network] }.map {
+                LocalInterface(index: $0, number: numbers[$0])
+            }
+            // With no way in, not even by a tunnel, it has nothing to do here.
+            guard interfaces.contains(where: { $0.number >= 0 }) || router.tunnels.contains(where: { $0.host == host })
+            else { continue }
+            routers.append(
+                LocalRouter(
+                    tenant: number,
+                    index: i,
+                    group: groups.count + joined.group(ofRouter: i),
+                    interfaces: interfaces
+                )
+            )
+        }
+        groups += joined.groups
 
         var lastPort = [Int](repeating: -1, count: tenant.networks.count)
         for (i, port) in tenant.ports.enumerated() {
@@ -88,7 +120,7 @@ struct Scope {
                 member.port = ports.count
                 ports.append(LocalPort(tenant: number, index: i))
             }
-            func join(_ name: String, vid: UInt16) throws(CompileError) {
+            func enter(_ name: String, vid: UInt16) throws(CompileError) {
                 let network = try index(name, port)
                 guard lastPort[network] != i else {
                     throw CompileError(
@@ -102,7 +134,7 @@ struct Scope {
                 member.vid = vid
                 found.append((numbers[network], member))
             }
-            if let name = port.membership.untagged { try join(name, vid: 0) }
+            if let name = port.membership.untagged { try enter(name, vid: 0) }
             let tagged = port.membership.tagged
             guard !tagged.isEmpty else { continue }
             if Set(tagged.map(\.vid)).count < tagged.count {
@@ -112,9 +144,11 @@ struct Scope {
                     "port \(port.name) uses one VLAN id for two networks"
                 )
             }
-            for tag in tagged { try join(tag.network, vid: tag.vid) }
+            for tag in tagged { try enter(tag.network, vid: tag.vid) }
         }
     }
+
+    func number(ofHost name: String) -> Int? { hosts[name] }
 
     /// Puts the members of each network side by side and keeps their order.
     private mutating func sortMembers() {

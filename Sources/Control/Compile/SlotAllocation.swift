@@ -4,19 +4,35 @@ import Wire
 /// Who has which slot of the tables, kept from one configuration to the next: learned addresses, counters and open
 /// descriptors go by slot and outlive a change that has nothing to do with them.
 public struct SlotAllocation: Sendable, Equatable {
-    /// Where a segment meets an endpoint or, on a tunnel, a peer.
+    /// Where a segment meets something else.
     struct AttachmentKey: Hashable {
+        /// What the target is.
+        enum Kind: UInt8 {
+            case endpoint
+            /// At the other end of a tunnel.
+            case peer
+            /// A router's.
+            case interface
+        }
+
         var segment: UInt32
-        /// Slot of the endpoint or peer.
+        /// Its slot.
         var target: UInt32
-        var isPeer: Bool
+        var kind: Kind
     }
 
-    /// What a network is besides its name. A network that changes it is another one under the same name.
+    /// Where a router meets a segment, by their slots.
+    struct InterfaceKey: Hashable {
+        var router: UInt32
+        var segment: UInt32
+    }
+
+    /// What a network or a router's tunnel is besides its name. One that changes it is another one under the same name.
     struct SegmentIdentity: Hashable {
         var kind: UInt8
         var identifier: UInt32
-        var physical = ""
+        /// The provider network that carries it, or the ends of the tunnel.
+        var way = ""
         var tpid: UInt16 = 0
     }
 
@@ -25,6 +41,9 @@ public struct SlotAllocation: Sendable, Equatable {
     var attachments = SlotTable<AttachmentKey>(lastGeneration: UInt16(UInt8.max))
     /// By address, IPv4 as mapped.
     var peers = SlotTable<IPv6Address>(lastGeneration: 0)
+    /// Generations of routers and interfaces are those of their segments and attachments.
+    var routers = SlotTable<RouterKey>(lastGeneration: 0)
+    var interfaces = SlotTable<InterfaceKey>(lastGeneration: 0)
     /// By segment slot; nil in a free one.
     private(set) var identities: [SegmentIdentity?] = []
 
@@ -47,25 +66,33 @@ public struct SlotAllocation: Sendable, Equatable {
         }
         for i in 0..<Int(snapshot.attachmentCount) {
             let record = snapshot.attachments[i]
-            var key: AttachmentKey?
-            if record.kind != AttachmentKind.none {
-                key = AttachmentKey(
-                    segment: record.segment,
-                    target: record.isTunnel ? record.peer : record.endpoint,
-                    isPeer: record.isTunnel
-                )
-            }
-            attachments.recover(key, generation: UInt16(record.generation))
+            attachments.recover(AttachmentKey(record), generation: UInt16(record.generation))
             if record.kind == AttachmentKind.provider {
                 identities[Int(record.segment)]?.tpid = record.vlanTPID
-                identities[Int(record.segment)]?.physical = snapshot.text(
+                identities[Int(record.segment)]?.way = snapshot.text(
                     snapshot.endpoints[Int(record.endpoint)].name
+                )
+            } else if record.carriesPackets {
+                identities[Int(record.segment)]?.way = SegmentIdentity.way(
+                    record.kind,
+                    record.flags,
+                    endpoint: snapshot.text(snapshot.endpoints[Int(record.endpoint)].name),
+                    peer: snapshot.peers[Int(record.peer)].address
                 )
             }
         }
         for i in 0..<Int(snapshot.peerCount) {
             let record = snapshot.peers[i]
             peers.recover(record.inUse != 0 ? record.address : nil, generation: 0)
+        }
+        for i in 0..<Int(snapshot.routerCount) {
+            let record = snapshot.routers[i]
+            routers.recover(record.inUse != 0 ? RouterKey(snapshot.text(record.name)) : nil, generation: 0)
+        }
+        for i in 0..<Int(snapshot.interfaceCount) {
+            let record = snapshot.interfaces[i]
+            let key = InterfaceKey(router: record.router, segment: record.segment)
+            interfaces.recover(record.inUse != 0 ? key : nil, generation: 0)
         }
     }
 
@@ -75,15 +102,25 @@ public struct SlotAllocation: Sendable, Equatable {
 
     public func peer(_ address: IPAddress) -> UInt32? { peers[address.mapped] }
 
+    public func router(_ key: RouterKey) -> UInt32? { routers[key] }
+
+    public func interface(router: UInt32, segment: UInt32) -> UInt32? {
+        interfaces[InterfaceKey(router: router, segment: segment)]
+    }
+
     public func attachment(segment: UInt32, endpoint: UInt32) -> UInt32? {
-        attachments[AttachmentKey(segment: segment, target: endpoint, isPeer: false)]
+        attachments[AttachmentKey(segment: segment, target: endpoint, kind: .endpoint)]
     }
 
     public func attachment(segment: UInt32, peer: UInt32) -> UInt32? {
-        attachments[AttachmentKey(segment: segment, target: peer, isPeer: true)]
+        attachments[AttachmentKey(segment: segment, target: peer, kind: .peer)]
     }
 
-    /// Gives slots to exactly these networks. One that is not what it was under its name gets a new generation: what
+    public func attachment(segment: UInt32, interface: UInt32) -> UInt32? {
+        attachments[AttachmentKey(segment: segment, target: interface, kind: .interface)]
+    }
+
+    /// Gives slots to exactly these networks and tunnels. One that is not what it was under its name gets a new generation: what
     /// was learned in it was learned elsewhere.
     mutating func assign(segments keys: [SegmentKey], identities wanted: [SegmentIdentity]) -> [UInt32] {
         let known = segments.owners
@@ -97,5 +134,26 @@ public struct SlotAllocation: Sendable, Equatable {
             identities[Int(slot)] = identity
         }
         return slots
+    }
+}
+
+extension SlotAllocation.AttachmentKey {
+    /// That of a row; nil for a free one.
+    init?(_ record: AttachmentRecord) {
+        guard record.kind != AttachmentKind.none else { return nil }
+        if record.isRouter {
+            self.init(segment: record.segment, target: record.interface, kind: .interface)
+        } else if record.isTunnel || record.carriesPackets {
+            self.init(segment: record.segment, target: record.peer, kind: .peer)
+        } else {
+            self.init(segment: record.segment, target: record.endpoint, kind: .endpoint)
+        }
+    }
+}
+
+extension SlotAllocation.SegmentIdentity {
+    /// The ends of a router's tunnel and what its packets look like between them, in words.
+    static func way(_ kind: UInt8, _ flags: UInt16, endpoint: String, peer: IPv6Address) -> String {
+        "\(kind) \(flags & AttachmentRecord.greKey) \(endpoint) \(peer)"
     }
 }

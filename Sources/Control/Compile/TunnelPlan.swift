@@ -2,7 +2,8 @@ import Model
 import Tables
 import Wire
 
-/// The remote VTEPs of each network. Peers go by number here, in the order in which networks first need them.
+/// The remote VTEPs of each network, and the far ends of routers' tunnels. Peers go by number here, in the order in which
+/// they are first needed.
 struct TunnelPlan {
     /// By peer number; IPv4 as mapped.
     private(set) var addresses: [IPv6Address] = []
@@ -29,7 +30,8 @@ struct TunnelPlan {
 }
 
 extension Compilation {
-    /// Finds the peers of each tunnel network and gives them slots.
+    /// Finds the peers of each tunnel network and of the tunnels of routers, and gives them slots. Each host of a network
+    /// that is routed is a peer, also one without a port there: what it routes into the network comes from it.
     mutating func planTunnels() throws(CompileError) {
         tunnels.hostPeers = [Int](repeating: -1, count: topology.hosts.count)
         let own = Set(host.vteps.map(\.mapped))
@@ -48,15 +50,19 @@ extension Compilation {
                     if peerMet[peer] != number { peers.append(peer) }
                     peerMet[peer] = number
                 }
-                for member in scope.members[scope.networks[number].members]
-                where member.host != scope.here && hostMet[member.host] != number {
-                    hostMet[member.host] = number
-                    if tunnels.hostPeers[member.host] < 0 {
-                        let address = try address(of: topology.hosts[member.host], for: network)
-                        guard !own.contains(address) else { continue }
-                        tunnels.hostPeers[member.host] = tunnels.number(address)
+                func meet(host: Int) throws(CompileError) {
+                    guard host != scope.here, hostMet[host] != number else { return }
+                    hostMet[host] = number
+                    if tunnels.hostPeers[host] < 0 {
+                        let address = try address(of: topology.hosts[host], for: network)
+                        guard !own.contains(address) else { return }
+                        tunnels.hostPeers[host] = tunnels.number(address)
                     }
-                    meet(tunnels.hostPeers[member.host])
+                    meet(tunnels.hostPeers[host])
+                }
+                for member in scope.members[scope.networks[number].members] { try meet(host: member.host) }
+                if scope.networks[number].group >= 0 {
+                    for host in scope.groups[scope.networks[number].group].hosts { try meet(host: host) }
                 }
                 for remote in network.remotes where !own.contains(remote.mapped) {
                     try checkFamily(of: remote, for: network)
@@ -65,6 +71,7 @@ extension Compilation {
             }
             tunnels.append(peers)
         }
+        planAnchoredTunnels()
         peerSlots = allocation.peers.assign(tunnels.addresses)
     }
 
@@ -76,8 +83,8 @@ extension Compilation {
         throw CompileError(
             .noCommonFamily,
             network.segmentMark,
-            "hosts \(host.name) and \(other.name) both have ports in network \(network.name), but no vtep addresses "
-                + "of one family; give both an IPv4 or both an IPv6 vtep"
+            "hosts \(host.name) and \(other.name) both have ports in network \(network.name), or in one that a router "
+                + "joins with it, but no vtep addresses of one family; give both an IPv4 or both an IPv6 vtep"
         )
     }
 
@@ -112,6 +119,7 @@ extension Compilation {
             record.name = builder.string(names[address] ?? IPAddress(mapped: address).description)
             record.pathMTU = UInt32(clamping: underlayMTU)
             record.inUse = 1
+            record.isOurs = names[address] == nil ? 0 : 1
             builder.peers[Int(slot)] = record
             builder.mapPeer(address, to: slot)
         }

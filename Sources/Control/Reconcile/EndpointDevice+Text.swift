@@ -28,6 +28,7 @@ extension EndpointDevice {
         switch plan.medium {
         case .vxlan(let address, let port): "UDP port \(port) on \(address)"
         case .gre(let address): "GRE on \(address)"
+        case .ip(let address, let kind): "IP protocol \(kind.rawValue) on \(address)"
         case .tap, .veth, .device, .provider: place
         }
     }

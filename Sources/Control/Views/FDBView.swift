@@ -15,12 +15,14 @@ public struct FDBView: Codable, Sendable, Equatable {
         /// `tenant/network`.
         public var network: String
         public var mac: String
-        /// The tenant's port or the provider device behind which it is; nil for another host.
+        /// The tenant's port or the provider device behind which it is; nil for another host and for a router.
         public var port: String?
         /// The tag that leads to it there; nil for untagged.
         public var vlan: Int?
         /// The remote VTEP behind which it is.
         public var peer: String?
+        /// The router that it belongs to.
+        public var router: String?
         public var source: Source
         /// Seconds since it was last seen; nil for an address that was told and never seen here.
         public var age: Int?
@@ -63,9 +65,10 @@ extension LiveTables {
                 return FDBView.Entry(
                     network: names[place.segment] ?? "",
                     mac: MACAddress(bits: place.mac).description,
-                    port: row.isTunnel ? nil : name(endpoint: row.endpoint),
+                    port: row.isTunnel || row.isRouter ? nil : name(endpoint: row.endpoint),
                     vlan: row.vlanTPID == 0 ? nil : Int(row.vlanID),
                     peer: row.isTunnel ? address(peer: row.peer) : nil,
+                    router: row.isRouter ? name(routerOf: row.interface) : nil,
                     source: source,
                     age: age
                 )

@@ -65,6 +65,17 @@ public struct LiveTables {
         return snapshot.text(snapshot.segments[Int(segment)].name)
     }
 
+    func name(router: UInt32) -> String {
+        guard router < snapshot.routerCount else { return "" }
+        return snapshot.text(snapshot.routers[Int(router)].name)
+    }
+
+    /// The router that has an interface.
+    func name(routerOf interface: UInt32) -> String {
+        guard interface < snapshot.interfaceCount else { return "" }
+        return name(router: snapshot.interfaces[Int(interface)].router)
+    }
+
     func address(peer: UInt32) -> String {
         guard peer < snapshot.peerCount else { return "" }
         return IPAddress(mapped: snapshot.peers[Int(peer)].address).description

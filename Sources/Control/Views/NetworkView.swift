@@ -17,6 +17,8 @@ public struct NetworkView: Codable, Sendable, Equatable {
     public var ports: [String]
     /// Addresses of the remote VTEPs that frames are copied to.
     public var peers: [String]
+    /// Routers with an interface in it.
+    public var routers: [String]
     /// Addresses learned now, and the most that may be; no limit of its own is nil.
     public var learned: Int
     public var macLimit: Int?
@@ -43,6 +45,7 @@ extension LiveTables {
         guard let kind = SegmentKindName(row.kind) else { return nil }
         var ports: Set<String> = []
         var peers: Set<String> = []
+        var routers: Set<String> = []
         var provider: String?
         for attachment in attachments {
             let place = snapshot.attachments[Int(attachment)]
@@ -50,6 +53,8 @@ extension LiveTables {
                 peers.insert(address(peer: place.peer))
             } else if place.kind == AttachmentKind.provider {
                 provider = name(endpoint: place.endpoint)
+            } else if place.isRouter {
+                routers.insert(name(routerOf: place.interface))
             } else {
                 ports.insert(name(endpoint: place.endpoint))
             }
@@ -63,6 +68,7 @@ extension LiveTables {
             mtu: Int(row.mtu),
             ports: ports.sorted(),
             peers: peers.sorted(),
+            routers: routers.sorted(),
             learned: Int(region.macs.learned(segment: slot, generation: row.generation)),
             macLimit: row.macLimit == 0 ? nil : Int(row.macLimit),
             macAge: Int(row.ageing),

@@ -32,7 +32,7 @@ extension DeviceMaker {
         case .device(let device), .provider(let device):
             place = host
             name = device
-        case .vxlan, .gre: break
+        case .vxlan, .gre, .ip: break
         }
         guard let place, let name else { return Found() }
         let link = try? Netlink(in: place).link(named: name)

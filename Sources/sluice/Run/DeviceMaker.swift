@@ -33,16 +33,20 @@ final class DeviceMaker {
                 kind: address.isIPv6 ? .vxlan6 : .vxlan4,
                 descriptors: try host.run { try VXLANSocket.open(address: address, port: port) }
             )
-        case .gre(let address):
-            OpenedEndpoint(
-                plan: plan,
-                kind: address.isIPv6 ? .raw6 : .raw4,
-                descriptors: [try host.run { try RawSocket.open(address: address, protocol: IPProtocol.gre) }]
-            )
+        case .gre(let address): try openRaw(plan, address, IPProtocol.gre)
+        case .ip(let address, let kind): try openRaw(plan, address, kind.rawValue)
         }
     }
 
     // MARK: Opening
+
+    private func openRaw(_ plan: EndpointPlan, _ address: IPAddress, _ number: UInt8) throws -> OpenedEndpoint {
+        OpenedEndpoint(
+            plan: plan,
+            kind: address.isIPv6 ? .raw6 : .raw4,
+            descriptors: [try host.run { try RawSocket.open(address: address, protocol: number) }]
+        )
+    }
 
     private func place(_ namespace: String?) throws -> NetworkNamespace {
         try namespace.map { try NetworkNamespace(named: $0) } ?? host
@@ -237,7 +241,7 @@ final class DeviceMaker {
         case .veth(let name, let namespace, _): deleteLink(name, namespace)
         case .tap(let name, let namespace): if madeAsVeth { deleteLink(name, namespace) }
         case .device(let name), .provider(let name): IngressGuard.remove(from: name, in: host)
-        case .vxlan, .gre: break
+        case .vxlan, .gre, .ip: break
         }
     }
 

@@ -128,7 +128,9 @@ enum ShowText {
         guard !view.entries.isEmpty else { return "No address is known." }
         var table = TextTable(.text("NETWORK"), .text("MAC"), .text("WHERE"), .text("SOURCE"), .number("AGE"))
         for entry in view.entries {
-            let place = entry.peer.map { "vtep \($0)" } ?? (entry.port ?? "") + (entry.vlan.map { " vlan \($0)" } ?? "")
+            let place =
+                entry.peer.map { "vtep \($0)" } ?? entry.router.map { "router \($0)" }
+                ?? (entry.port ?? "") + (entry.vlan.map { " vlan \($0)" } ?? "")
             table.add(entry.network, entry.mac, place, entry.source.rawValue, entry.age.map { "\($0) s" } ?? "")
         }
         let hidden = view.total - view.entries.count
