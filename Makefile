@@ -19,7 +19,7 @@ QUICK ?=
 # One configuration for everything, so that it is built once and the tests are about what ships. Some tests look inside
 # of modules, which release builds allow only when asked to; it costs symbols, not speed.
 SWIFT_OPTIONS = --configuration release --scratch-path $(BUILD) -Xswiftc -enable-testing
-SOURCES = Package.swift Sources Tests
+SOURCES = Package.swift Sources Tests Benchmarks
 
 .PHONY: all build lab test test-build bench format lint clean
 

@@ -94,6 +94,14 @@ let package = Package(
         ),
         .executableTarget(name: "sluice-datapath", dependencies: ["Datapath"], swiftSettings: hot),
 
+        // Not a product: the datapath without descriptors, for `.ci/check-instructions` and the benchmarks.
+        .executableTarget(
+            name: "sluice-journeys",
+            dependencies: ["Control", "Datapath", "Model", "Ports", "Rings", "Tables", "Wire"],
+            path: "Benchmarks/journeys",
+            swiftSettings: common
+        ),
+
         .testTarget(
             name: "APITests",
             dependencies: [
