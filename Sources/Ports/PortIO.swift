@@ -1,3 +1,4 @@
+import CLinux
 import Rings
 
 /// What an endpoint is made of. The numbers travel between processes.
@@ -76,6 +77,12 @@ public struct PortIO {
         guard let first = descriptors.first else { return }
         receiveDescriptor = first
         if kind.isTunnel { ipProtocol = UInt8(truncatingIfNeeded: max(0, Syscall.socketProtocol(first))) }
+        if kind == .vxlan4 || kind == .vxlan6 {
+            // What was sent with one call may come as one message (Linux 5.0). Asked for here, by who can take it apart:
+            // the socket may be older than this program.
+            let joins = flags & Flags.keepsSegments == 0
+            _ = Syscall.set(first, LINUX_SOL_UDP, LINUX_UDP_GRO, joins ? 1 : 0)
+        }
         let count = PortIO.transmitSockets
         for index in 0..<count {
             switch kind {

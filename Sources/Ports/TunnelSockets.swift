@@ -64,8 +64,6 @@ public enum VXLANSocket {
             // A zero checksum must be accepted (RFC 7348 §5), which for IPv6 is the tunnel's to say (RFC 6935).
             try steps.set(fd.value, LINUX_SOL_UDP, LINUX_UDP_NO_CHECK6_RX, 1, "accept a zero checksum on the")
         }
-        // What was sent as one call may be received as one (Linux 5.0); without, datagrams come one by one.
-        _ = Syscall.set(fd.value, LINUX_SOL_UDP, LINUX_UDP_GRO, 1)
         steps.enlargeBuffers(fd.value, receive: SocketBuffer.receive, send: nil)
         try steps.check(Syscall.bind(fd.value, SocketAddress(address, port: port)), "bind the")
         return fd.release()
