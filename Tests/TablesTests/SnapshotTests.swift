@@ -1,6 +1,7 @@
-import Tables
 import Testing
 import Wire
+
+@testable import Tables
 
 @Suite("Snapshots") struct SnapshotTests {
     @Test("every index finds what was put in and nothing else")
@@ -100,5 +101,72 @@ import Wire
         StateRegion.format(memory, capacity, seed: 1)
         #expect(StateRegion(memory, count: size)?.capacity == capacity)
         #expect(StateRegion(memory, count: size - 1) == nil)
+    }
+
+    @Test("a region without a table is none", arguments: 2...8)
+    func regionWithout(word: Int) {
+        let capacity = StateCapacity(endpoints: 4, segments: 4, attachments: 8, peers: 2, macBuckets: 16)
+        let size = StateRegion.size(capacity)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
+        defer { memory.deallocate() }
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+        StateRegion.format(memory, capacity, seed: 0)
+        guard word != 7 else { return #expect(StateRegion(memory, count: size) != nil, "any seed will do") }
+        for value in [0, 1 << 32, .max] as [UInt64] {
+            memory.storeBytes(of: value, toByteOffset: 8 * word, as: UInt64.self)
+            #expect(StateRegion(memory, count: size) == nil)
+        }
+    }
+
+    @Test("the tables of a region do not overlap, whatever their sizes", arguments: [1, 3, 63, 64, 65, 130])
+    func regionsApart(n: Int) throws {
+        let capacity = StateCapacity(
+            endpoints: n,
+            segments: n + 1,
+            attachments: n + 2,
+            peers: n + 3,
+            macBuckets: n + 4,
+            neighborBuckets: n
+        )
+        let region = OwnedState(capacity).region
+        let snapshot = try OwnedSnapshot(plainBuilder(segments: n, ports: 1).freeze(generation: 1, seed: 3)).snapshot
+        // Everything that the counters have is 1 bits.
+        region.counters.withMemoryRebound(to: UInt64.self, capacity: 8 * n) { words in
+            for i in 0..<8 * n { words[i] = .max }
+        }
+        for i in 0..<n * StateRegion.reasons { region.endpointDrops[i] = .max }
+        for i in 0..<(n + 1) * StateRegion.reasons { region.segmentDrops[i] = .max }
+        for i in 0..<n + 3 {
+            region.peerCounters[i] = PeerCounters()
+            region.taught.pathMTUs[i] = PathMTU(address: IPv6Address(high: .max, low: .max), mtu: .max, learned: .max)
+        }
+        for i in 0..<StateRegion.reasons { region.events[i] = .max }
+        var found = 0
+        region.taught.neighbors.forEach(now: 1, snapshot: snapshot) { _ in found += 1 }
+        region.macs.forEach(now: 1, snapshot: snapshot) { _ in found += 1 }
+        #expect(found == 0)
+        for i in 0..<2000 {
+            let segment = UInt32(i % n)
+            let mac = MACAddress(bits: 0x0200_0000_0001 + UInt64(i))
+            _ = region.macs.learn(mac: mac, attachment: segment, now: 1, snapshot: snapshot)
+            let address = IPv6Address(high: 0, low: UInt64(i))
+            region.taught.neighbors.confirm(
+                segment: segment,
+                address,
+                mac: mac,
+                creates: true,
+                now: 1,
+                snapshot: snapshot
+            )
+        }
+        #expect((0..<n * StateRegion.reasons).allSatisfy { region.endpointDrops[$0] == .max })
+        #expect((0..<(n + 1) * StateRegion.reasons).allSatisfy { region.segmentDrops[$0] == .max })
+        #expect((0..<n + 3).allSatisfy { region.peerCounters[$0] == PeerCounters() })
+        #expect((0..<n + 3).allSatisfy { region.taught.pathMTUs[$0].mtu == .max })
+        #expect((0..<StateRegion.reasons).allSatisfy { region.events[$0] == .max })
+        var neighbors: UInt32 = 0
+        region.taught.neighbors.forEach(now: 1, snapshot: snapshot) { _ in neighbors += 1 }
+        #expect(neighbors == (0..<UInt32(n)).reduce(0) { $0 + region.taught.neighbors.held($1, snapshot) })
+        #expect(neighbors > 0)
     }
 }
