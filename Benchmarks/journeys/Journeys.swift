@@ -50,6 +50,8 @@ enum Journeys {
               far: {segment: {type: vxlan, id: 5001}}
               wide: {segment: {type: gre, id: 77}}
               wire: {segment: {type: vlan, physical: physnet1, id: 100}}
+              left: {segment: {type: local}, subnets: [10.1.0.0/24]}
+              right: {segment: {type: local}, subnets: [10.1.1.0/24]}
             ports:
               a: {host: h1, network: near, mac: "02:00:00:00:00:0a", attach: {netns: a}}
               b: {host: h1, network: near, mac: "02:00:00:00:00:0b", attach: {netns: b}}
@@ -60,20 +62,36 @@ enum Journeys {
               wide2: {host: h2, network: wide, mac: "02:00:00:00:00:0b", attach: {netns: g}}
               wire: {host: h1, network: wire, mac: "02:00:00:00:00:0a", attach: {netns: i}}
               wire2: {host: h2, network: wire, mac: "02:00:00:00:00:0b", attach: {netns: j}}
+              left: {host: h1, network: left, mac: "02:00:00:00:00:0a", address: 10.1.0.11/24, attach: {netns: k}}
+              right: {host: h1, network: right, mac: "02:00:00:00:00:0b", address: 10.1.1.11/24, attach: {netns: l}}
+            routers:
+              gw:
+                mac: "02:00:00:00:00:01"
+                interfaces: {left: 10.1.0.1/24, right: 10.1.1.1/24}
+                tunnels: {branch: {type: ipip, host: h1, remote: 192.0.2.7}}
+                routes: [{to: 10.9.0.0/16, via: branch}]
         """
 
     static let tunnel = "vxlan 192.0.2.1:4789"
+    static let branch = "ipip 192.0.2.1"
     static let a: UInt64 = 0x0200_0000_000A
     static let b: UInt64 = 0x0200_0000_000B
     /// Behind port `b`, in no file: learned.
     static let learned: UInt64 = 0x0200_0000_0099
     static let everybody: UInt64 = 0xFFFF_FFFF_FFFF
+    static let router: UInt64 = 0x0200_0000_0001
+    static let left: UInt32 = 0x0A01_000B
+    static let right: UInt32 = 0x0A01_010B
+    /// Behind the tunnel to the branch.
+    static let beyond: UInt32 = 0x0A09_0001
+    static let far = IPv6Address(mapping: IPv4Address(bits: 0xC000_0207))
     static let peer = IPv6Address(mapping: IPv4Address(bits: 0xC000_0202))
 
     static var all: [Journey] {
         let known = frame(to: b, from: a)
         let back = frame(to: a, from: b)
         let (large, offload) = superFrame(to: b, from: a, segments: 40)
+        let reply = Array(packet(to: 0, from: 0, left, beyond).dropFirst(14))
         let tagged = frame(to: a, from: b, vlan: 100, length: 64)
         return [
             Journey("bridge", "red/a", "red/b", known),
@@ -86,6 +104,9 @@ enum Journeys {
             Journey("decapsulate GRE", "gre 192.0.2.1", "red/wide", gre(77, back), from: peer),
             Journey("tag", "red/wire", "physnet1", known),
             Journey("untag", "physnet1", "red/wire", tagged),
+            Journey("route", "red/left", "red/right", packet(to: router, from: a, right, left)),
+            Journey("route into IPIP", "red/left", branch, packet(to: router, from: a, beyond, left)),
+            Journey("route out of IPIP", branch, "red/left", reply, from: far),
             Journey("bridge a super-frame of 40 segments", "red/a", "red/b", large, offload: offload),
             Journey("cut a super-frame of 40 segments into VXLAN", "red/far", tunnel, large, offload: offload),
         ]
