@@ -31,14 +31,15 @@ class Run:
         lines = [f"{machine['cores']} cores ({machine['processor']}), Linux {machine['kernel']}, "
                  + ", ".join(f"{name} {version}" for name, version in machine["versions"].items()) + ". "
                  f"{settings.ROUNDS} rounds."]
+        found = self.alone.get("state-scale")
+        loads = dict(machine.get("busyAtRest", {}), **({"scale": found["load"]} if found else {}))
         if "calibration" in machine:
             null = machine["calibration"]
             lines[0] += (f" The generator alone, over a bare cable: {report.number(null['rate'])} frames a second, "
                          f"{null['cost']:.2f} µs of CPU each.")
-        loads = machine.get("busyAtRest", {})
         if loads:
             lines[0] += f" Busy at rest: at most {max(loads.values()):.3f} cores."
-            if max(loads.values()) > settings.NOISE:
+            if max(loads.values()) > processor.NOISE:
                 lines.append("\n**The machine was not quiet; times of the processors mean nothing, ratios little.**")
         return lines
 

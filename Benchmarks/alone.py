@@ -3,20 +3,18 @@
 import os
 import shutil
 import statistics
-import subprocess
 import tempfile
 import time
 
 from support.lab import Lab
 from support.namespaces import Namespaces, ip
-from support.shell import BINARIES, CONFIGS
+from support.shell import CONFIGS
 from support.switch import Switch
 from support.topology import network, port, topology
 
-from . import processor, settings, tools
+from . import processor, scale, settings, tools
 from .cloud import Cloud
 from .contender import End
-from .settings import Unavailable
 
 MEGABYTE = 1e6
 
@@ -117,21 +115,9 @@ def cloud():
             "memoryOf": memory}
 
 
-def scale():
-    """Nanoseconds of the datapath's own code for a frame, with one network and with 100 000 and a million addresses, in
-    turns in one process: `sluice-journeys scale`."""
-    program = os.path.join(BINARIES, "sluice-journeys")
-    if not os.access(program, os.X_OK):
-        raise Unavailable(f"{program} is not built")
-    words = [program, "scale", "2000", "20000"] if settings.QUICK else [program, "scale", "100000", "1000000"]
-    done = subprocess.run([*words, str(settings.ROUNDS)], capture_output=True, text=True, check=True, timeout=300)
-    pairs = [tuple(float(word) for word in line.split()) for line in done.stdout.splitlines()]
-    return {"pairs": pairs}
-
-
 # Name → what measures it, and about how many seconds that takes.
 CASES = {"state-resident": (resident, 18, "two-tenant lab at rest"),
          "state-learned": (learned, 30, "a million learned addresses"),
          "state-cloud": (cloud, 280, "a state of 100 000 networks"),
-         "state-scale": (scale, 30, "a frame among 100 000 networks and a million addresses")}
+         "state-scale": (scale.measure, 90, "a frame among 100 000 networks and a million addresses")}
 

@@ -1,6 +1,7 @@
 // Frames at a rate, and what became of them. Compiled by the benchmarks with cc; needs CAP_NET_RAW.
 //
 //     generator send DEVICE DESTINATION SOURCE SIZES RATE SECONDS [CPU [SOURCES]]
+//     generator tunnel ADDRESS SEGMENTS MACS DESTINATION RATE SECONDS [CPU]
 //     generator count DEVICE
 //
 // `send` offers RATE frames a second for SECONDS (0: until SIGTERM). SIZES is a list of SIZE or SIZExWEIGHT, separated by
@@ -8,6 +9,9 @@
 // frames come from that many MACs in turn. It sleeps between bursts, so that what it does not use is idle time, and prints
 // one line of JSON: frames offered, frames that the device refused at once, seconds, seconds that both cores were busy and
 // seconds that somebody else's machine took (steal), from /proc/stat.
+//
+// `tunnel` sends such frames of 64 bytes in VXLAN instead, by UDP to port 4789 of a VTEP: from MACS different addresses in a
+// scrambled order, spread over the VNIs from 1 to SEGMENTS, all to one address. MACS is a multiple of SEGMENTS.
 //
 // `count` receives frames of a generator until SIGTERM and says how many there were, how many are missing below the highest
 // sequence number, how many came twice and how many came after a later one.
@@ -31,7 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ETHERTYPE = 0x88B5, BURST = 32, SIZES = 64, LARGEST = 9018, HEADER = 14 };
+enum { ETHERTYPE = 0x88B5, BURST = 32, SIZES = 64, LARGEST = 9018, HEADER = 14, VXLAN = 8 };
 
 static volatile sig_atomic_t ending;
 
@@ -108,39 +112,64 @@ static int read_sizes(char *text, int *order) {
     return total;
 }
 
-static int send_frames(int count, char **word) {
-    int order[SIZES];
-    uint8_t destination[6], source[6];
-    read_mac(word[1], destination);
-    read_mac(word[2], source);
-    int sizes = read_sizes(word[3], order);
-    double rate = atof(word[4]), seconds = atof(word[5]);
-    if (count > 6 && atoi(word[6]) >= 0) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET(atoi(word[6]), &set);
-        sched_setaffinity(0, sizeof set, &set);
-    }
-    uint32_t sources = count > 7 ? (uint32_t)atol(word[7]) : 1;
-    prctl(PR_SET_TIMERSLACK, 1);
-    int fd = open_device(word[0], 0);
-
-    static uint8_t frames[BURST][LARGEST];
+/// What is sent: BURST frames at a time, written by `prepare` for a sequence number.
+struct Load {
+    int fd;
     struct mmsghdr messages[BURST];
     struct iovec vectors[BURST];
-    memset(messages, 0, sizeof messages);
-    for (int i = 0; i < BURST; i++) {
-        memcpy(frames[i], destination, 6);
-        memcpy(frames[i] + 6, source, 6);
-        frames[i][12] = ETHERTYPE >> 8, frames[i][13] = ETHERTYPE & 0xFF;
-        vectors[i].iov_base = frames[i];
-        messages[i].msg_hdr.msg_iov = &vectors[i];
-        messages[i].msg_hdr.msg_iovlen = 1;
+    uint8_t frames[BURST][LARGEST];
+    uint32_t sources, segments;
+    int order[SIZES], sizes;
+    void (*prepare)(struct Load *, int index, uint64_t number);
+};
+
+static void prepare_frame(struct Load *load, int i, uint64_t number) {
+    uint8_t *frame = load->frames[i];
+    memcpy(frame + HEADER, &number, sizeof number);
+    if (load->sources > 1) {
+        uint32_t which = htonl((uint32_t)(number % load->sources));
+        memcpy(frame + 8, &which, sizeof which);
     }
+    load->vectors[i].iov_len = (size_t)load->order[number % (uint64_t)load->sizes];
+}
+
+static void prepare_packet(struct Load *load, int i, uint64_t number) {
+    uint8_t *inner = load->frames[i] + VXLAN;
+    memcpy(inner + HEADER, &number, sizeof number);
+    // A prime number larger than any count of sources meets each once, far from the one before.
+    uint32_t which = (uint32_t)(number * 2654435761u % load->sources);
+    uint32_t vni = htonl((which % load->segments + 1) << 8), source = htonl(which / load->segments);
+    memcpy(load->frames[i] + 4, &vni, sizeof vni);
+    memcpy(inner + 8, &source, sizeof source);
+    load->vectors[i].iov_len = VXLAN + 60;
+}
+
+static void prepare_all(struct Load *load, const uint8_t *destination, const uint8_t *source, size_t at) {
+    for (int i = 0; i < BURST; i++) {
+        uint8_t *frame = load->frames[i] + at;
+        memcpy(frame, destination, 6);
+        memcpy(frame + 6, source, 6);
+        frame[12] = ETHERTYPE >> 8, frame[13] = ETHERTYPE & 0xFF;
+        load->vectors[i].iov_base = load->frames[i];
+        load->messages[i].msg_hdr.msg_iov = &load->vectors[i];
+        load->messages[i].msg_hdr.msg_iovlen = 1;
+    }
+}
+
+static void stay_on(const char *word) {
+    if (!word || atoi(word) < 0) return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(atoi(word), &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+/// Offers frames at a rate and prints what came of it.
+static int offer(struct Load *load, double rate, double seconds) {
+    prctl(PR_SET_TIMERSLACK, 1);
     // As few frames together as keep the pauses at 50 us: timers are not free.
     int burst = (int)(rate * 50e-6);
     burst = burst < 1 ? 1 : burst > BURST ? BURST : burst;
-
     double idle[2], stolen[2];
     uint64_t offered = 0, refused = 0, bytes = 0;
     processor(&idle[0], &stolen[0]);
@@ -153,19 +182,12 @@ static int send_frames(int count, char **word) {
             if (ending) break;
         }
         for (int i = 0; i < burst; i++) {
-            uint64_t number = offered + (uint64_t)i;
-            memcpy(frames[i] + HEADER, &number, sizeof number);
-            if (sources > 1) {
-                uint32_t which = (uint32_t)(number % sources);
-                frames[i][8] = (uint8_t)(which >> 24), frames[i][9] = (uint8_t)(which >> 16);
-                frames[i][10] = (uint8_t)(which >> 8), frames[i][11] = (uint8_t)which;
-            }
-            vectors[i].iov_len = (size_t)order[number % (uint64_t)sizes];
-            bytes += vectors[i].iov_len;
+            load->prepare(load, i, offered + (uint64_t)i);
+            bytes += load->vectors[i].iov_len;
         }
         // What the device refuses is a frame that was offered and lost.
         for (int done = 0; done < burst;) {
-            int sent = sendmmsg(fd, messages + done, (unsigned)(burst - done), 0);
+            int sent = sendmmsg(load->fd, load->messages + done, (unsigned)(burst - done), 0);
             if (sent > 0) {
                 done += sent;
             } else if (errno == ENOBUFS || errno == EAGAIN) {
@@ -185,6 +207,36 @@ static int send_frames(int count, char **word) {
            (unsigned long long)offered, (unsigned long long)refused, (unsigned long long)bytes, took, busy,
            stolen[1] - stolen[0]);
     return 0;
+}
+
+static struct Load load;  // zeroed, and too large for the stack
+
+static int send_frames(int count, char **word) {
+    uint8_t destination[6], source[6];
+    read_mac(word[1], destination);
+    read_mac(word[2], source);
+    load.sizes = read_sizes(word[3], load.order);
+    load.sources = count > 7 ? (uint32_t)atol(word[7]) : 1;
+    load.prepare = prepare_frame;
+    load.fd = open_device(word[0], 0);
+    prepare_all(&load, destination, source, 0);
+    stay_on(count > 6 ? word[6] : NULL);
+    return offer(&load, atof(word[4]), atof(word[5]));
+}
+
+static int send_packets(int count, char **word) {
+    struct sockaddr_in vtep = {.sin_family = AF_INET, .sin_port = htons(4789)};
+    uint8_t destination[6], source[6] = {2, 0x99};
+    read_mac(word[3], destination);
+    load.segments = (uint32_t)atol(word[1]), load.sources = (uint32_t)atol(word[2]);
+    load.prepare = prepare_packet;
+    load.fd = socket(AF_INET, SOCK_DGRAM, 0);
+    if (inet_pton(AF_INET, word[0], &vtep.sin_addr) != 1 || !load.segments || !load.sources) return 2;
+    if (connect(load.fd, (struct sockaddr *)&vtep, sizeof vtep) < 0) die("connect");
+    for (int i = 0; i < BURST; i++) load.frames[i][0] = 8;  // the VNI is valid
+    prepare_all(&load, destination, source, VXLAN);
+    stay_on(count > 6 ? word[6] : NULL);
+    return offer(&load, atof(word[4]), atof(word[5]));
 }
 
 static int count_frames(char **word) {
@@ -233,8 +285,10 @@ int main(int count, char **word) {
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     if (count >= 8 && strcmp(word[1], "send") == 0) return send_frames(count - 2, word + 2);
+    if (count >= 8 && strcmp(word[1], "tunnel") == 0) return send_packets(count - 2, word + 2);
     if (count == 3 && strcmp(word[1], "count") == 0) return count_frames(word + 2);
     fprintf(stderr, "usage: generator send DEVICE DESTINATION SOURCE SIZES RATE SECONDS [CPU [SOURCES]]\n"
+                    "       generator tunnel ADDRESS SEGMENTS MACS DESTINATION RATE SECONDS [CPU]\n"
                     "       generator count DEVICE\n");
     return 2;
 }

@@ -55,11 +55,11 @@ class Group:
             servers = {each.key: stack.enter_context(tools.Server(each.b)) for each in standing}
             assert servers or not standing
             time.sleep(0 if settings.QUICK else 1)
-            self.idle = processor.baseline(0.3 if settings.QUICK else 3)
-            say(f"   with {len(standing)} networks standing and nobody talking, {self.idle:.3f} cores are busy")
-            self.loads.append(self.idle)
-            if self.idle > settings.NOISE:
-                say("   NOT QUIET: somebody else uses this machine; times of the processors mean nothing")
+            rest = processor.Rest(0.3 if settings.QUICK else 3)
+            self.idle = rest.share
+            self.loads.append(rest.load)
+            say(f"   with {len(standing)} networks standing and nobody talking, {rest.load:.3f} cores are busy"
+                + ("" if rest.quiet else ": NOT QUIET, times of the processors mean nothing"))
             for metric in self.metrics:
                 self.measure(metric, [each for each in standing if metric.does(each)])
 

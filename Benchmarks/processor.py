@@ -3,6 +3,8 @@
 import os
 import time
 
+# With more cores than this busy before anything is measured, the machine is not ours.
+NOISE = 0.1
 _TICKS = os.sysconf("SC_CLK_TCK")
 CORES = os.sysconf("SC_NPROCESSORS_ONLN")
 
@@ -36,11 +38,16 @@ class Busy:
         self.cores = max(0.0, CORES - (idle - self.idle) / self.seconds - (steal - self.steal) / self.seconds)
 
 
-def baseline(seconds):
-    """How many cores are busy when nothing is measured."""
-    with Busy() as busy:
-        time.sleep(seconds)
-    return busy.cores
+class Rest:
+    """How many cores are busy when nothing is measured: `load`. `share` is what to take off a measurement: the load, or
+    nothing when it is somebody else's, who may be gone the next moment."""
+
+    def __init__(self, seconds):
+        with Busy() as busy:
+            time.sleep(seconds)
+        self.load = busy.cores
+        self.quiet = self.load <= NOISE
+        self.share = self.load if self.quiet else 0.0
 
 
 def process_seconds(pid):

@@ -22,9 +22,6 @@ LOSS = 0.005
 # The search ends when the rates that hold and do not hold are this close.
 WIDTH = 0.5 if QUICK else 0.04
 
-# With more cores than this busy before anything is measured, the machine is not ours.
-NOISE = 0.1
-
 # A run of everything is what the repository keeps; a part of it, or a smoke test, stays in the build directory.
 SCRATCH = os.path.join(os.path.dirname(BINARIES), "bench")
 RESULTS = os.environ.get("RESULTS") or (SCRATCH if QUICK or CASES else HERE)
