@@ -28,7 +28,7 @@ public struct Coalescing {
 
     /// Begins with a frame, which is left as it is until one is appended.
     ///
-    /// It is open if it holds a TCP segment with payload and no flags but ACK and ECE, behind IPv4 without options or IPv6
+    /// It is open if it holds a TCP segment with at least eight bytes of payload and no flags but ACK and ECE, behind IPv4 without options or IPv6
     /// without extension headers, and ends where its IP header says.
     ///
     /// - Parameters:
@@ -54,7 +54,9 @@ public struct Coalescing {
         let fixed = parsed.isIPv6 ? HeaderLength.ipv6 : HeaderLength.ipv4
         guard parsed.has(.transportHeader), parsed.protocol == IPProtocol.tcp,
             parsed.flags.isDisjoint(with: [.fragment, .cutShort]),
-            transport &- network == fixed, parsed.endOffset == present, segmentSize > 0,
+            transport &- network == fixed, parsed.endOffset == present,
+            // Smaller ones nobody would cut again.
+            segmentSize >= SegmentationPlan.minimumTCPSize,
             frame.byte(parsed.transportOffset &+ 13) & ~Coalescing.echo == Coalescing.acknowledgment
         else {
             isOpen = false

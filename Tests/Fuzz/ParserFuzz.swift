@@ -16,6 +16,8 @@ private enum Entry: UInt8, CaseIterable {
     case checksum
     /// Text of an address.
     case text
+    /// Two bytes of arguments and frames, see `fuzzCoalescing`.
+    case coalescing
 }
 
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -29,6 +31,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     case .segmentation: fuzzSegmentation(bytes, count)
     case .checksum: fuzzChecksum(bytes, count)
     case .text: fuzzText(bytes, count)
+    case .coalescing: fuzzCoalescing(bytes, count)
     }
     return 0
 }
@@ -289,5 +292,126 @@ private func fuzzText(_ bytes: UnsafeRawPointer, _ count: Int) {
     if let address = IPAddress(text) { precondition(IPAddress(address.description) == address) }
     if let prefix = IPPrefix(text) {
         precondition(IPPrefix(prefix.description) == prefix && prefix.network.contains(prefix.address))
+    }
+}
+
+/// Arguments: flags and the length of each frame but the last. Flags: what frames begin with (2 bits), whether their
+/// checksums are put right first, whether each but the first is made to continue the one before.
+private func fuzzCoalescing(_ bytes: UnsafeRawPointer, _ count: Int) {
+    guard count >= 3 else { return }
+    let flags = bytes.byte(0)
+    let type: UInt16 = [0, 0, EtherType.ipv4, EtherType.ipv6][Int(flags & 3)]
+    let size = max(1, Int(bytes.byte(1)))
+    let total = count - 2
+    // As they came, and the copy that they are put together in, one behind the other.
+    withCopy(bytes + 2, total) { frames in
+        for at in stride(from: 0, to: total, by: size) {
+            let frame = UnsafeMutableRawBufferPointer(start: frames + at, count: min(size, total - at))
+            if flags & 8 != 0, at > 0 {
+                follow(UnsafeRawBufferPointer(start: frames + at - size, count: size), frame, type)
+            }
+            if flags & 4 != 0 { correct(frame, type) }
+        }
+        withCopy(frames, total) { copy in
+            var first = 0
+            var run = Coalescing(copy, min(size, total), prefixLength: 0, networkType: type)
+            for at in stride(from: size, to: total, by: size) {
+                let length = min(size, total - at)
+                if run.append(UnsafeRawPointer(copy) + at, length, capacity: total - first) { continue }
+                check(run, UnsafeRawBufferPointer(start: frames + first, count: at - first), size, type)
+                first = at
+                run = Coalescing(copy + at, length, prefixLength: 0, networkType: type)
+            }
+            check(run, UnsafeRawBufferPointer(start: frames + first, count: total - first), size, type)
+        }
+    }
+}
+
+private func parse(_ bytes: UnsafeRawPointer, _ count: Int, _ type: UInt16) -> ParsedFrame {
+    type == 0 ? ParsedFrame(bytes, count) : ParsedFrame(datagram: bytes, count, etherType: type)
+}
+
+/// Gives a frame the headers of the one before and the next sequence number and identification.
+private func follow(_ last: UnsafeRawBufferPointer, _ frame: UnsafeMutableRawBufferPointer, _ type: UInt16) {
+    let old = last.baseAddress!
+    let parsed = parse(old, last.count, type)
+    guard parsed.has(.transportHeader), parsed.protocol == IPProtocol.tcp, frame.count > parsed.payloadOffset else {
+        return
+    }
+    let bytes = frame.baseAddress!
+    let network = parsed.networkOffset
+    let transport = parsed.transportOffset
+    bytes.copyMemory(from: old, byteCount: parsed.payloadOffset)
+    bytes.set32(transport + 4, old.be32(transport + 4) &+ UInt32(parsed.endOffset - parsed.payloadOffset))
+    if parsed.isIPv6 {
+        bytes.set16(network + 4, UInt16(truncatingIfNeeded: frame.count - network - HeaderLength.ipv6))
+    } else {
+        bytes.set16(network + 2, UInt16(truncatingIfNeeded: frame.count - network))
+        bytes.set16(network + 4, old.be16(network + 4) &+ 1)
+    }
+}
+
+/// Puts both checksums right.
+private func correct(_ frame: UnsafeMutableRawBufferPointer, _ type: UInt16) {
+    let bytes = frame.baseAddress!
+    let parsed = parse(bytes, frame.count, type)
+    guard parsed.has(.transportHeader), parsed.protocol == IPProtocol.tcp else { return }
+    let header = UnsafeRawPointer(bytes) + parsed.networkOffset
+    if parsed.isIPv4 {
+        Checksum.write(ipv4Header: bytes + parsed.networkOffset, length: Int(header.byte(0) & 15) * 4)
+    }
+    let length = parsed.endOffset - parsed.transportOffset
+    let pseudo =
+        parsed.isIPv6
+        ? Checksum.pseudoIPv6(header, protocol: IPProtocol.tcp, length: length)
+        : Checksum.pseudoIPv4(header, protocol: IPProtocol.tcp, length: length)
+    bytes.set16(parsed.transportOffset + 16, 0)
+    let sum = Checksum.sum(UnsafeRawPointer(bytes) + parsed.transportOffset, length, pseudo)
+    bytes.set16(parsed.transportOffset + 16, Checksum.finishTransport(sum))
+}
+
+/// What was put together is cut again into the frames that came, `size` bytes each.
+private func check(_ run: Coalescing, _ frames: UnsafeRawBufferPointer, _ size: Int, _ type: UInt16) {
+    precondition(run.count == (frames.count + size - 1) / size && run.length <= frames.count)
+    run.finish()
+    let start = frames.baseAddress!
+    guard run.count > 1 else {
+        for at in 0..<frames.count { precondition(UnsafeRawPointer(run.bytes).byte(at) == start.byte(at)) }
+        return
+    }
+    let scratch = UnsafeMutableRawPointer.allocate(byteCount: SegmentationPlan.headerCapacity, alignment: 1)
+    let output = UnsafeMutableRawPointer.allocate(byteCount: run.payloadOffset, alignment: 1)
+    defer {
+        scratch.deallocate()
+        output.deallocate()
+    }
+    let plan = SegmentationPlan(
+        header: run.bytes,
+        0,
+        payload: run.bytes,
+        run.length,
+        prefixLength: 0,
+        networkType: type,
+        gsoType: run.gsoType,
+        gsoSize: run.gsoSize,
+        checksumStart: run.checksumStart,
+        checksumOffset: PartialChecksum.tcpOffset,
+        scratch: scratch
+    )!
+    precondition(plan.count == run.count && plan.headerLength == run.payloadOffset)
+    for index in 0..<plan.count {
+        let segment = plan.writeHeader(index, into: output)
+        let frame = start + index * size
+        let parsed = parse(frame, min(size, frames.count - index * size), type)
+        precondition(plan.headerLength + segment.count == parsed.endOffset)
+        // Identifications of what is never fragmented mean nothing, and a TCP checksum of zero is written as ones.
+        let isAtomic = parsed.isIPv4 && frame.be16(parsed.networkOffset + 6) & 0x4000 != 0
+        let isZero = frame.be16(parsed.transportOffset + 16) == 0
+        for at in 0..<plan.headerLength {
+            let isIdentified = isAtomic && [4, 5, 10, 11].contains(at - parsed.networkOffset)
+            let isSummed = isZero && [16, 17].contains(at - parsed.transportOffset)
+            precondition(isIdentified || isSummed || UnsafeRawPointer(output).byte(at) == frame.byte(at))
+        }
+        for at in 0..<segment.count { precondition(segment.payload.byte(at) == frame.byte(plan.headerLength + at)) }
     }
 }
