@@ -7,12 +7,12 @@ import time
 import pytest
 
 from support import routed
-from support.frames import ICMP, IP, UDP, Ether, Raw, arp, udp, vxlan  # noqa: F401
+from support.frames import IP, UDP, Ether, IPOption, Raw, udp
 from support.interface import Interface, token
-from support.namespaces import address, cable, ip, set_sysctl
+from support.namespaces import ip
 from support.routed import PORTS, addresses
 from support.shell import run, wait_until
-from support.traffic import PYTHON, Checksums, Flood, Listener, no_ping, ping, transfer, transfer_to_listener
+from support.traffic import Checksums, Flood, ping, transfer
 
 GIGABYTE = 1 << 30
 
@@ -59,7 +59,7 @@ def test_one_router_is_one_hop(world):
         done = run("tracepath", option, "-n", "-m", 4, addresses("db")[family], namespace="red-web")
         assert re.search(r"1:\s+" + routed.GATEWAY["app"][family].split("/")[0], done.output), done.output
         assert re.search(r"2:\s+" + addresses("db")[family] + r".*reached", done.output), done.output
-        assert "pmtu 1430" in done.output, done.output
+        assert "pmtu 1450" in done.output, done.output
 
 
 def test_traffic_crosses_the_underlay_once(world):
@@ -115,8 +115,6 @@ def test_a_gigabyte_each_way(world, ends):
         for family in (0, 1):
             size = GIGABYTE if family == 0 else GIGABYTE // 8
             print(ends, transfer(client, server, addresses(ends[1])[family], size))
-    busy = world.h1.ports()[f"red/{ends[0]}"]
-    assert busy["received"]["superFrames"] > 0 if "superFrames" in busy["received"] else True
 
 
 # -- Overlap
@@ -152,7 +150,9 @@ def test_each_tenant_has_its_own_far_side(world):
     assert count["noRoute"] >= 3, count
     ping("red-web", "10.8.0.1")
     assert not ends["red"].with_token(mark[:8])
-    assert world.h1.trace("--in", "blue/web", "icmp 10.0.0.11 > 10.8.0.1", check=False) is not None
+    trace = world.h1.trace(
+        "--in", "blue/web", "src=02:00:00:00:00:01 dst=02:00:00:00:00:fe ip=10.0.0.11>10.8.0.1 proto=udp dport=9")
+    assert trace["reason"] == "noRoute" and "blue/gw has no route to 10.8.0.1" in json.dumps(trace), trace
 
 
 # -- Neighbours that the file does not know
@@ -208,11 +208,10 @@ def packet(**fields):
     ("reversePath", {"src": "172.16.0.1"}),
     ("brokenIPHeader", {"chksum": 0x1234}),
     ("hopLimitExceeded", {"ttl": 1}),
-    ("sourceRoute", {"options": [("LSRR", b"")] if False else b"\x83\x07\x04\x0a\x00\x01\x0d\x00"}),
+    ("sourceRoute", {"options": b"\x83\x07\x04\x0a\x00\x01\x0d\x00"}),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_refusals(world, reason, fields):
-    if isinstance(fields.get("options"), bytes):
-        from scapy.layers.inet import IPOption
+    if "options" in fields:
         fields = {**fields, "options": IPOption(fields["options"])}
     refused(world, bytes(packet(**fields)), reason)
 
@@ -236,22 +235,22 @@ def test_a_burst_of_expired_packets_costs_a_running_flow_nothing(world):
 
 
 def test_senders_on_a_plain_network_learn_what_fits(world):
-    """A tenant that sends 1500 bytes into a VXLAN network of 1430 is told so by the switch, not left in the dark."""
+    """A tenant that sends 1500 bytes into a VXLAN network of 1450 is told so by the switch, not left in the dark."""
     ip("red-web", "link set eth0 mtu 1500")
     try:
         done = run(
             "ping", "-n", "-c", 3, "-i", 0.2, "-M", "do", "-s", 1472, addresses("cache")[0], namespace="red-web", check=False)
-        assert "mtu = 1430" in done.output or "mtu=1430" in done.output, done.output
+        assert "mtu = 1450" in done.output or "mtu=1450" in done.output, done.output
         route = run("ip", "route", "get", addresses("cache")[0], namespace="red-web").output
-        assert "mtu 1430" in route, route
+        assert "mtu 1450" in route, route
         done = run("tracepath", "-n", "-m", 3, addresses("cache")[1], namespace="red-web")
-        assert "pmtu 1430" in done.output, done.output
+        assert "pmtu 1450" in done.output, done.output
         # TCP finds its way at once.
         print(transfer("red-web", "red-cache", addresses("cache")[0], 64 << 20))
         # What may be cut is cut: a ping of 3000 bytes without DF.
         ping("red-web", addresses("cache")[0], size=1460)
     finally:
-        ip("red-web", "link set eth0 mtu 1430", "route flush cache")
+        ip("red-web", "link set eth0 mtu 1450", "route flush cache")
 
 
 def test_fragments_pass_the_router(world):

@@ -9,7 +9,7 @@ from scapy.config import conf  # noqa: E402
 
 conf.verb = 0
 
-from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption  # noqa: E402
 from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6  # noqa: E402
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether, GRE  # noqa: E402
 from scapy.layers.vxlan import VXLAN  # noqa: E402
@@ -21,7 +21,7 @@ ETHERNET_IN_GRE = 0x6558
 
 __all__ = [
     "ARP", "BROADCAST", "Dot1AD", "Dot1Q", "ETHERNET_IN_GRE", "Ether", "GRE", "ICMP", "ICMPv6EchoRequest", "ICMPv6ND_NS",
-    "ICMPv6NDOptSrcLLAddr", "IP", "IPv6", "Raw", "TCP", "UDP", "VXLAN", "arp", "checksum", "data", "gre", "pad", "tagged",
+    "ICMPv6NDOptSrcLLAddr", "IP", "IPOption", "IPv6", "Raw", "TCP", "UDP", "VXLAN", "arp", "checksum", "data", "gre", "pad", "tagged",
     "udp", "vxlan",
 ]
 

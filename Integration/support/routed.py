@@ -1,11 +1,11 @@
 """Two hosts, two tenants with the same networks, addresses, MACs and routers, and a far side of their own each."""
 
-from .namespaces import address, cable
+from .namespaces import address
 from .topology import network, port, topology
 
 VTEPS = {"h1": ["192.0.2.1", "2001:db8:2::1"], "h2": ["192.0.2.2", "2001:db8:2::2"]}
 # The router's addresses, the same for both tenants.
-GATEWAY = {"app": ["10.0.0.1/24", "fd00:0::1/64"], "data": ["10.0.1.1/24", "fd00:1::1/64"]}
+GATEWAY = {"app": ["10.0.0.1/24", "fd00::1/64"], "data": ["10.0.1.1/24", "fd00:1::1/64"]}
 # Port → host, network, number of its address in the network.
 PORTS = {"web": ("h1", "app", 11), "cache": ("h2", "app", 12), "db": ("h2", "data", 13), "log": ("h1", "data", 14)}
 TENANTS = {"red": 5001, "blue": 6001}
@@ -15,7 +15,7 @@ def addresses(name):
     """IPv4 and IPv6 address of a port, whichever tenant's."""
     _, home, number = PORTS[name]
     subnet = list(GATEWAY).index(home)
-    return f"10.0.{subnet}.{number}", f"fd00:{subnet}::{number:x}"
+    return f"10.0.{subnet}.{number}", (f"fd00:{subnet}::{number:x}" if subnet else f"fd00::{number:x}")
 
 
 def tenant(name, **router):
@@ -50,11 +50,3 @@ def wire(bench, mtu=1500):
     for name in TENANTS:
         bench.namespaces.make(*(f"{name}-{each}" for each in PORTS))
 
-
-def through_a_router(bench, mtu):
-    """The same with a router between the hosts that passes packets of `mtu` bytes at most. The VTEPs are loopback
-    addresses behind it."""
-    bench.namespaces.make("h1", "h2", "middle")
-    for host, number in (("h1", 1), ("h2", 2)):
-        cable((host, "under"), ("middle", host), mtu=1500)
-    return "middle"
