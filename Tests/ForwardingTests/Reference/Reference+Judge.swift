@@ -125,7 +125,10 @@ extension Reference {
             let (hasChecksum, hasKey, hasSequence) = (f[0] & 0x80 != 0, f[0] & 0x20 != 0, f[0] & 0x10 != 0)
             header = 4 + (hasChecksum ? 4 : 0) + (hasKey ? 4 : 0) + (hasSequence ? 4 : 0)
             if f.count < header { return .tunnelHeaderTruncated }
-            if hasChecksum && onesSum(f[...]) != 0xFFFF && (f[4] != 0 || f[5] != 0) { return .greChecksum }
+            if hasChecksum && onesSum(f[...]) != 0xFFFF {
+                if f[4] != 0 || f[5] != 0 { return .greChecksum }
+                walk.judgement.events |= Event.partialChecksumFound.bit
+            }
             if hasSequence { walk.judgement.events |= Event.greSequenceIgnored.bit }
             if f[2...3] == [8, 0] || f[2...3] == [0x86, 0xDD] {
                 // No router here has a tunnel.
