@@ -13,6 +13,7 @@ from support.lab import Lab
 from support.namespaces import address, cable, ip, mac_of
 from support.shell import CONFIGS, SLUICE, run
 from support.traffic import Checksums, ping, transfer
+from support.uml import Guest
 
 FILES = sorted(glob.glob(os.path.join(CONFIGS, "*.yaml")))
 SOME = 24 << 20
@@ -129,7 +130,65 @@ def virtual_machine(lab, _):
         transfer(host, "red-db", "10.0.0.13", SOME)
 
 
+def routed(*more):
+    """Everybody of a tenant reaches everybody through the tenant's router, and the router itself; then `more`."""
+
+    def check(lab, namespaces):
+        by_tenant = {}
+        for name, place in lab.places().items():
+            by_tenant.setdefault(name.split("/")[0], []).append(place)
+        for ports in by_tenant.values():
+            for a, b in itertools.permutations(ports, 2):
+                for target in b["addresses"]:
+                    ping(a["namespace"], target.split("/")[0], size=1300, whole=True)
+        for each in more:
+            each(lab, namespaces)
+
+    return check
+
+
+def commented(file, word="ip "):
+    """The command lines of a file's comment that begin with a word."""
+    lines = [line[1:].strip() for line in open(file) if line.startswith("#   ")]
+    return [line for line in lines if line.startswith(word)]
+
+
+def behind_a_gateway(lab, _):
+    for line in commented(lab.file, "sluice lab exec"):
+        lab.exec(*line.split(f"{os.path.basename(lab.file)} ", 1)[1].replace(" -- ", " ").split())
+    ping("red-web", "10.8.0.1")
+    done = run("ping", "-n", "-c", 1, "-W", 2, "10.6.0.1", namespace="red-web", check=False)
+    assert "Destination Host Unreachable" in done.output, done
+
+
+def branch(name, number, far, near, edit=lambda line: line):
+    """A branch office as the file's comment says: another kernel on the underlay, by the comment's own commands."""
+
+    def check(lab, namespaces):
+        if not os.access("/dev/net/tun", os.W_OK):
+            pytest.skip("/dev/net/tun is for root only here")
+        fabric, outside = f"{lab.name}-fabric", f"outside-{name}"
+        namespaces.make(outside)
+        cable((fabric, outside), (outside, "eth0"))
+        ip(fabric, f"link set {outside} master underlay")
+        with Guest(outside, "eth0") as guest:
+            guest.run(f"ip address add 192.0.2.{number}/24 dev vec0")
+            for line in commented(lab.file):
+                guest.run(edit(line))
+            for each in near:
+                ping(f"{name}-{each}", far)
+                ping(f"{name}-{each}", far, size=(1400 if ":" in far else 1422), whole=True)
+            guest.ping(lab.places()[f"{name}/{near[0]}"]["addresses"][0].split("/")[0])
+
+    return check
+
+
 SPECIAL = {
+    "routed.yaml": routed(behind_a_gateway),
+    "ipip-branches.yaml": routed(
+        branch("red", 7, "10.9.0.1", ["web", "db"]),
+        branch("blue", 8, "10.9.0.1", ["web", "db"], lambda line: line.replace("192.0.2.7", "192.0.2.8"))),
+    "ipv6-over-ipv4.yaml": routed(branch("red", 9, "fd00:9::2", ["web", "db"])),
     "trunk.yaml": trunk,
     "dot1ad.yaml": transparent("red-web", "red-db", (10,), (20, 30)),
     "qinq.yaml": transparent("red-a", "red-b", (10,), (10, 20), ((0x88A8, 300), 10), (4094,)),
@@ -138,6 +197,8 @@ SPECIAL = {
 }
 # Reasons for which a frame is dropped in an example as it should be.
 ALLOWED = {
+    # Its `unreachable` route.
+    "routed.yaml": {"refusedByRoute"},
     # Group frames of kernels that nobody is asked about.
     "static-lab.yaml": {"unknownUnicast"},
 }
