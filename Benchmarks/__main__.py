@@ -30,7 +30,7 @@ class Run:
         machine = self.machine
         lines = [f"{machine['cores']} cores ({machine['processor']}), Linux {machine['kernel']}, "
                  + ", ".join(f"{name} {version}" for name, version in machine["versions"].items()) + ". "
-                 f"{settings.ROUNDS} rounds."]
+                 f"{settings.ROUNDS} round{'s' * (settings.ROUNDS != 1)}."]
         found = self.alone.get("state-scale")
         loads = dict(machine.get("busyAtRest", {}), **({"scale": found["load"]} if found else {}))
         if "calibration" in machine:

@@ -92,13 +92,9 @@ class Contender:
                 return
         raise AssertionError(f"{self.title}: the two ends do not reach each other\n{last}")
 
-    def spread(self):
-        """Anything may run anywhere, as users run it."""
-        processor.place(self.pids(), processor.ALL)
-
-    def pin(self):
-        """What forwards stays off the generator's core."""
-        processor.place(self.pids(), processor.FORWARDERS)
+    def pinned(self):
+        """`with contender.pinned():` what forwards stays off the generator's core."""
+        return processor.Pinned(self.pids(), processor.FORWARDERS)
 
     # -- for building
 

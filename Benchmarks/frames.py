@@ -54,33 +54,31 @@ def _holds(contender, sizes, rate):
 def search(contender, sizes, guess=None):
     """The trial with the highest rate that holds, to within `settings.WIDTH`. `guess` is an earlier answer."""
     rate, step = (guess, 1.25) if guess else (FIRST, 2)
-    best, high = None, None
+    best = low = high = None
     while rate < MOST:
         trial = _holds(contender, sizes, rate)
         if trial.holds:
-            best = trial if best is None or trial.rate > best.rate else best
+            best, low = trial if best is None or trial.rate > best.rate else best, rate
             if not trial.kept_pace:
-                return best  # no faster sender here
-            if high is None:
-                rate *= step
-                continue
+                break  # no faster sender here
         else:
             high = rate
-            if best is None:
-                rate /= step
-                if rate < 100:
-                    return trial
-                continue
-        if high / best.rate < 1 + settings.WIDTH:
+        if low is None:
+            rate /= step
+            if rate < 100:
+                return trial
+        elif high is None:
+            rate *= step
+        elif high / low < 1 + settings.WIDTH:
             break
-        rate = (high * best.rate) ** 0.5
+        else:
+            rate = (high * low) ** 0.5
     return best
 
 
 def measure(contender, size, baseline, guess=None):
     """Frames a second, and microseconds of all cores for each that arrived, at the rate that was found."""
-    contender.pin()
-    try:
+    with contender.pinned():
         found = search(contender, SIZES[size], guess)
         # Once more at that rate, for longer: this is what is written down.
         for _ in range(6):
@@ -88,11 +86,9 @@ def measure(contender, size, baseline, guess=None):
             if final.holds:
                 break
             found.rate *= 1 - settings.WIDTH
-        cost = max(0.0, final.busy - baseline * final.seconds) / max(1, final.arrived)
-        return {"rate": final.rate, "loss": final.loss, "cost": cost * 1e6,
-                "stolen": final.stolen / final.seconds, "senderBound": not found.kept_pace}
-    finally:
-        contender.spread()
+    cost = max(0.0, final.busy - baseline * final.seconds) / max(1, final.arrived)
+    return {"rate": final.rate, "loss": final.loss, "cost": cost * 1e6,
+            "stolen": final.stolen / final.seconds, "senderBound": not found.kept_pace}
 
 
 def calibrate(contender):

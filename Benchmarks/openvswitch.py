@@ -7,6 +7,7 @@
 - Tunnels: integration bridge and physical bridge with the VTEP's address, as in "Connecting VMs Using Tunnels (Userspace)".
 """
 
+import contextlib
 import shutil
 
 from support.namespaces import ip
@@ -60,12 +61,9 @@ class OVSContender(Contender):
     def never_sleeps(self):
         return True
 
-    def spread(self):
-        """Its polling threads place themselves."""
-
-    def pin(self):
-        if self.port_type != "afxdp":
-            super().pin()
+    def pinned(self):
+        """Polling threads are placed by `pmd-cpu-mask`."""
+        return contextlib.nullcontext() if self.port_type == "afxdp" else super().pinned()
 
     def release(self):
         for instance in self.instances:

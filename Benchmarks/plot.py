@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from . import rows
 
-WIDTH, LABEL, RIGHT, LINE, TOP, BOTTOM = 1040, 520, 70, 24, 84, 40
+WIDTH, LABEL, RIGHT, LINE, TOP, BOTTOM = 1160, 620, 70, 24, 84, 40
 LEAST, MOST = 0.05, 50.0
 COLOURS = {"goal": "#2e9e5b", "floor": "#d9a21b", "missed": "#d1495b", "": "#6f8fb3"}
 WORDS = {"goal": "goal reached", "floor": "floor reached", "missed": "missed", "": "no limit set"}

@@ -11,7 +11,6 @@ CORES = os.sysconf("SC_NPROCESSORS_ONLN")
 # For frames: the generator has the first core, and with it what receives; what forwards has the others.
 GENERATOR = 0
 FORWARDERS = set(range(1, CORES)) or {0}
-ALL = set(range(CORES))
 
 
 def _idle():
@@ -55,12 +54,25 @@ def process_seconds(pid):
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def place(pids, cores):
-    """Lets all threads of processes run on these cores only."""
-    for pid in pids:
-        for thread in os.listdir(f"/proc/{pid}/task"):
+class Pinned:
+    """`with Pinned(pids, cores):` all threads of processes run on these cores only, and afterwards where they did."""
+
+    def __init__(self, pids, cores):
+        self.pids, self.cores, self.before = pids, cores, {}
+
+    def __enter__(self):
+        for pid in self.pids:
+            for thread in map(int, os.listdir(f"/proc/{pid}/task")):
+                try:
+                    self.before[thread] = os.sched_getaffinity(thread)
+                    os.sched_setaffinity(thread, self.cores)
+                except ProcessLookupError:
+                    pass
+
+    def __exit__(self, *_):
+        for thread, cores in self.before.items():
             try:
-                os.sched_setaffinity(int(thread), cores)
+                os.sched_setaffinity(thread, cores)
             except ProcessLookupError:
                 pass
 

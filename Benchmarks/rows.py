@@ -59,7 +59,7 @@ def bulk(ours, theirs, group="tunnel", key="gbits", kinds=PLAIN):
 # Required: in the order of issue 4. The ratios of one stream count both directions.
 ROWS = [
     Row("VXLAN bulk TCP, uplink TAP, kernel far end ÷ kernel bridge+vxlan at both ends", bulk("upl", "kvx"), 0.65, 0.9),
-    Row("VXLAN bulk TCP, UDP sockets, Sluice at both ends ÷ the same", bulk("vxl", "kvx"), 0.35, 0.6),
+    Row("VXLAN bulk TCP, UDP sockets, Sluice at both ends ÷ kernel bridge+vxlan", bulk("vxl", "kvx"), 0.35, 0.6),
     Row("TAP to TAP bulk TCP ÷ kernel bridge over veth", bulk("tap", "kbr", "local"), 0.55, 0.75),
     Row("veth to veth bulk TCP ÷ kernel bridge", bulk("vet", "kbr", "local"), 0.6, 0.8),
     Row("TAP to TAP bulk TCP, CPU of all cores per GB ÷ kernel bridge", bulk("tap", "kbr", "local", "cost"), 2.2, 1.6,
@@ -104,7 +104,7 @@ ROWS = [
 
 # Not promised, and worth knowing.
 BESIDE = [
-    Row("the same, the datapath's own code without any system call", scale("code"), None, None, more=False),
+    Row("the datapath's own code per frame, 100 000 segments and 1 000 000 MACs ÷ one", scale("code"), None, None, more=False),
     Row("VXLAN bulk TCP, UDP sockets, kernel far end ÷ kernel bridge+vxlan", bulk("vxk", "kvx"), None, None),
     Row("TAP to TAP bulk TCP ÷ Open vSwitch, veth, experimental TSO", bulk("tap", "tso", "local"), None, None),
     Row("veth to veth bulk TCP ÷ Open vSwitch, veth, experimental TSO", bulk("vet", "tso", "local"), None, None),

@@ -79,4 +79,3 @@ class Flow:
         # What did not arrive at all, also at the very beginning and end.
         self.lost = sent["offered"] - (seen["frames"] - seen["twice"])
         self.overflowed = seen["overflowed"]
-        self.refused = sent["refused"]
