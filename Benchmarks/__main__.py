@@ -111,7 +111,7 @@ def main():
             run.skipped.append({"group": "alone", "title": title, "what": name, "why": str(reason), "failed": False})
             say(f"== {title}: skipped: {reason}")
         except (AssertionError, subprocess.CalledProcessError) as failure:
-            run.skipped.append({"group": "alone", "title": title, "what": name, "why": str(failure).splitlines()[0],
+            run.skipped.append({"group": "alone", "title": title, "what": name, "why": settings.brief(failure),
                                 "failed": True})
             say(f"== {title}: FAILED: {failure}")
     report.write(run, settings.RESULTS)

@@ -47,7 +47,7 @@ class Group:
                     self.skip(contender, "all", str(reason))
                     continue
                 except AssertionError as failure:
-                    self.skip(contender, "all", f"could not be set up: {str(failure).splitlines()[0]}", failed=True)
+                    self.skip(contender, "all", f"could not be set up: {settings.brief(failure)}", failed=True)
                     continue
                 stack.callback(contender.down)
                 standing.append(contender)
@@ -85,7 +85,7 @@ class Group:
                 contender.pause()
         except AssertionError as failure:
             del row[contender.key]
-            self.skip(contender, f"{metric.name} {kind}", str(failure).splitlines()[0], failed=True)
+            self.skip(contender, f"{metric.name} {kind}", settings.brief(failure), failed=True)
             return
         row[contender.key].append(result)
         told = ", ".join(f"{result[key]:,.4g} {unit}" for key, (unit, _) in metric.values.items())

@@ -34,3 +34,9 @@ def wanted(name):
 
 class Unavailable(Exception):
     """Something that cannot be measured here and now; says why, in a sentence."""
+
+
+def brief(failure):
+    """A failure in one line."""
+    lines = [line.strip() for line in str(failure).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith("---"))[:300]
