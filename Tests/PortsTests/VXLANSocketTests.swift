@@ -369,6 +369,56 @@ import Wire
         }
     }
 
+    /// A device that throws away what it has no room for says so, and nothing is sent twice.
+    @Test func aFullDeviceIsADrop() throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let link = try Self.link(bench, left, right, isIPv6: false)
+            left.enter()
+            try sh("tc qdisc add dev left root tbf rate 8kbit burst 4000 limit 4000")
+            let frames = (0..<20).map { number in
+                Outgoing(
+                    header: TestFrame.vxlan,
+                    payload: TestFrame.udp(TestFrame.pattern(1_000, seed: number)),
+                    destination: link.destination
+                )
+            }
+            let result = bench.send(link.left, frames)
+            #expect(result.queueFull > 5 && result.frames > 0 && result.frames + result.queueFull == 20, "\(result)")
+            let whole = Outgoing(
+                header: TestFrame.vxlan,
+                payload: TestFrame.tcp(TestFrame.pattern(20_000), partial: true),
+                offload: TestFrame.superTCP(1_000, 8),
+                destination: link.destination
+            )
+            #expect(bench.send(link.left, [whole]).queueFull == 1)
+            try sh("tc qdisc del dev left root")
+            let arrived = bench.receive(link.right, count: 20).map(\.bytes)
+            #expect(arrived.count == Set(arrived).count && arrived.count <= Int(result.frames))
+            #expect(bench.ports[Int(link.left)].flags == 0, "UDP_SEGMENT was given up")
+        }
+    }
+
+    /// Who takes messages with many datagrams asks for them.
+    @Test(arguments: [false, true])
+    func asksForWhatItCanTakeApart(isIPv6: Bool) throws {
+        try withPair { left, right in
+            let bench = Bench()
+            let link = try Self.link(bench, left, right, isIPv6: isIPv6)
+            let port = bench.ports[Int(link.right)]
+            var value: Int32 = -1
+            let level = Int32(LINUX_SOL_UDP)
+            let name = Int32(LINUX_UDP_GRO)
+            #expect(linux_get_option(port.receiveDescriptor, level, name, &value) == 0 && value == 1)
+            let descriptors = [port.receiveDescriptor] + (0..<(isIPv6 ? 8 : 16)).map { port.transmit[$0] }
+            let again = descriptors.withUnsafeBufferPointer {
+                PortIO(kind: port.kind, flags: PortIO.Flags.keepsSegments, descriptors: $0)
+            }
+            #expect(again?.ipProtocol == IPProtocol.udp)
+            #expect(linux_get_option(port.receiveDescriptor, level, name, &value) == 0 && value == 0)
+        }
+    }
+
     @Test func aSecondSwitchIsToldThatThePortIsTaken() throws {
         try withPair { _, right in
             let fds = try VXLANSocket.open(address: IPAddress("192.0.2.1")!)
