@@ -74,7 +74,8 @@ extension DropReason {
             "A packet that another host passed on for its tunnel has no tunnel here: the hosts disagree."
         case .tooManyRouters: "The packet went from router to router on this host more often than it may."
         case .tunnelLoop:
-            "The packet is from or for an end of the tunnel itself: it would go round and round (RFC 2003 §3.2)."
+            "The packet would go back into the tunnel that it came out of, or is from or for an end of it: it would go "
+                + "round and round (RFC 2003 §3.2, RFC 4443 §3.1)."
         case .invalidSource: "A multicast, broadcast or zero address cannot be the source of a frame."
         case .zeroDestination: "The destination address is zero."
         case .linkLocal:

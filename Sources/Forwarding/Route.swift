@@ -133,6 +133,8 @@ private func deliver<R: Recorder>(
     let parsed = journey.parsed
     // Nothing was passed by a packet that has arrived.
     journey.decision.routing.hops = 0
+    // Out of a tunnel, one without a hop left must not have (RFC 2003 §3.1); elsewhere it may (RFC 1122 §3.2.1.7).
+    if journey.decision.networkType == EtherType.ipv4, parsed.ttl == 0 { return .hopLimitExceeded }
     if EchoReply.isRequest(journey.content, parsed) {
         guard journey.decision.offload.needsChecksum || EchoReply.checksumIsValid(journey.content, parsed) else {
             return .brokenIPHeader
@@ -244,6 +246,10 @@ private func sendIntoTunnel<R: Recorder>(
     let far = snapshot.peers[Int(place.peer)].address
     // RFC 2003 §3.2, RFC 2784 §3.1: what is for the far end itself would be put into itself again at every turn.
     guard journey.packet.destination != far, journey.packet.source != far else { return .tunnelLoop }
+    // Two routers that each think the other nearer would play ping-pong with it (RFC 4443 §3.1).
+    guard step.hop.interface != step.interface else {
+        return refuse(.tunnelLoop, step, &journey, snapshot, unreachable: .host)
+    }
     recorder.note("tunnel", "into \(snapshot.describe(attachment: step.hop.attachment))")
     journey.hashFlow(taught.macs)
     journey.decision.routing.segment = place.segment
