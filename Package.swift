@@ -120,9 +120,17 @@ let package = Package(
         .testTarget(name: "PortsTests", dependencies: ["CLinux", "Ports", "Rings", "Wire"]),
         .testTarget(name: "ForwardingTests", dependencies: ["Forwarding", "Rings", "Tables", "Wire"]),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter", cSettings: [.unsafeFlags(["-O2"])]),
+        // Hosts, networks and routers of tests, and packets.
+        .target(name: "TestCloud", dependencies: ["Tables", "Wire"], path: "Tests/TestCloud"),
+        .testTarget(
+            name: "RoutingTests",
+            dependencies: ["Forwarding", "Rings", "Tables", "TestCloud", "Wire"]
+        ),
         .testTarget(
             name: "DatapathTests",
-            dependencies: ["AllocationCounter", "Datapath", "Forwarding", "Ports", "Rings", "Tables", "Wire"]
+            dependencies: [
+                "AllocationCounter", "Datapath", "Forwarding", "Ports", "Rings", "Tables", "TestCloud", "Wire",
+            ]
         ),
         .testTarget(name: "ModelTests", dependencies: ["Model", "Wire"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "CLinux", "Wire"]),
