@@ -107,14 +107,14 @@ extension Worker {
         commit(slot, place, segment: decision.segment)
     }
 
-    /// Queues what stands in the slot that was lent last.
+    /// Queues what stands in the slot that was lent last. `segment` is where it came from.
     @inline(__always)
     mutating func commit(_ slot: UnsafeMutablePointer<TransmitSlot>, _ place: AttachmentRecord, segment: UInt32) {
         if place.peer != noSlot {
             state.peerCounters[Int(place.peer)].sentFrames &+= 1
             state.peerCounters[Int(place.peer)].sentBytes &+= UInt64(truncatingIfNeeded: slot.pointee.length)
         }
-        if captures.isActive { captureSent(slot, endpoint: place.endpoint, segment: segment) }
+        if captures.isActive { captureSent(slot, place, from: segment) }
         queues.commit(place.endpoint)
     }
 

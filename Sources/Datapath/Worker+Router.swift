@@ -97,6 +97,7 @@ extension Worker {
             let made = makeQuestion(news, snapshot: snapshot, taught: state.taught, now: now, scratch: scratch)
         else { return }
         count(.neighborAsked)
+        captures.next()
         if made.decision.verdict == .forward { return send(made, to: made.decision.attachment) }
         var targets = FloodTargets(made.decision, snapshot)
         while let target = targets.next() { send(made, to: target) }
@@ -168,7 +169,7 @@ extension Worker {
             slot: slot
         )
         guard refusal == 0 else { return }
-        commit(slot, place, segment: place.segment)
+        commit(slot, place, segment: noSlot)
     }
 
     // MARK: Cutting

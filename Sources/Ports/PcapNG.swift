@@ -29,7 +29,12 @@ public struct PcapNGWriter {
         static let packetFlags: UInt16 = 2
     }
 
-    static let linkTypeEthernet: UInt16 = 1
+    /// What the bytes of an interface begin with (https://www.tcpdump.org/linktypes.html).
+    public enum LinkType: UInt16, Sendable {
+        case ethernet = 1
+        /// An IPv4 or IPv6 header.
+        case raw = 101
+    }
 
     private let sink: (UnsafeRawBufferPointer) -> Void
     private var block: [UInt8] = []
@@ -55,13 +60,18 @@ public struct PcapNGWriter {
         finish()
     }
 
-    /// Describes an Ethernet interface with times in nanoseconds.
+    /// Describes an interface with times in nanoseconds.
     ///
     /// - Parameter snapLength: the longest part of a frame that is kept, 0 for all of it.
     /// - Returns: its number.
-    public mutating func addInterface(name: String, description: String = "", snapLength: UInt32 = 0) -> UInt32 {
+    public mutating func addInterface(
+        name: String,
+        description: String = "",
+        snapLength: UInt32 = 0,
+        linkType: LinkType = .ethernet
+    ) -> UInt32 {
         begin(Block.interface)
-        append(PcapNGWriter.linkTypeEthernet)
+        append(linkType.rawValue)
         append(UInt16(0))
         append(snapLength)
         append(Option.interfaceName, Array(name.utf8))

@@ -59,7 +59,7 @@ public struct Command: Equatable, Sendable {
 public enum CaptureFilter {
     /// Everything that enters or leaves one endpoint.
     public static let endpoint: UInt32 = 1
-    /// Every frame of one segment, once, as its sender meant it.
+    /// Every frame of one segment, once, as its sender meant it; what a router sends into it, as it leaves.
     public static let segment: UInt32 = 2
     /// Every frame that was dropped; of one endpoint unless `extra` is `UInt32.max`.
     public static let drops: UInt32 = 3
@@ -81,7 +81,8 @@ public struct CaptureHeader: Sendable {
     public var reason: UInt8
     /// 1 for a frame that leaves, 0 for one that enters.
     public var outgoing: UInt8
-    public var reserved: UInt16 = 0
+    /// 1 for a bare IP packet, 0 for an Ethernet frame.
+    public var isPacket: UInt16
     public var reserved2: UInt32 = 0
 
     public init(
@@ -91,7 +92,8 @@ public struct CaptureHeader: Sendable {
         kept: UInt32,
         length: UInt32,
         reason: UInt8,
-        outgoing: UInt8
+        outgoing: UInt8,
+        isPacket: Bool
     ) {
         self.time = time
         self.endpoint = endpoint
@@ -100,5 +102,6 @@ public struct CaptureHeader: Sendable {
         self.length = length
         self.reason = reason
         self.outgoing = outgoing
+        self.isPacket = isPacket ? 1 : 0
     }
 }

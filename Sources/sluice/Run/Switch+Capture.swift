@@ -61,7 +61,7 @@ extension Switch {
         let session = CaptureSession(
             memory: memory,
             ring: ring,
-            composer: CaptureComposer(snapshot: snapshot, snapLength: request.snapLength)
+            composer: CaptureComposer(snapshot: snapshot, request)
         )
         captures[slot] = session
         continuation.yield(session.composer.take())
@@ -97,23 +97,39 @@ extension Switch {
     }
 }
 
-/// pcapng's idea of our endpoints: an interface block each, in the order of their slots. Endpoints that come later are
-/// described when their first frame does.
+/// pcapng's idea of our endpoints and of routers' tunnels: an interface block each. What comes later is described when
+/// its first frame does.
+///
+/// Endpoints are Ethernet, tunnels are not, and tools that build on libpcap read only files of one link type. So a tunnel
+/// is described only when it is what is captured, or when it has a packet.
 final class CaptureComposer {
     private final class Pending { var bytes: [UInt8] = [] }
 
+    private enum Subject: Hashable {
+        case endpoint(UInt32)
+        /// A router's tunnel, by its segment.
+        case tunnel(UInt32)
+        /// Packets at an endpoint that belong to no tunnel.
+        case packets(UInt32)
+    }
+
     private let pending: Pending
     private var writer: PcapNGWriter
-    private var numbers: [UInt32: UInt32] = [:]
+    private var numbers: [Subject: UInt32] = [:]
     private let snapLength: UInt32
 
-    init(snapshot: Snapshot, snapLength: Int) {
+    init(snapshot: Snapshot, _ request: CaptureRequest) {
         let pending = Pending()
         self.pending = pending
-        self.snapLength = UInt32(clamping: snapLength)
+        snapLength = UInt32(clamping: request.snapLength)
         writer = PcapNGWriter(application: "sluice") { pending.bytes.append(contentsOf: $0) }
-        for slot in 0..<snapshot.endpointCount where snapshot.endpoints[Int(slot)].kind != EndpointKind.none {
-            _ = number(of: slot, snapshot)
+        if case .segment(let segment) = request.filter, snapshot.segments[Int(segment)].kind == SegmentKind.routed {
+            _ = number(of: .tunnel(segment), snapshot)
+            return
+        }
+        for slot in 0..<snapshot.endpointCount
+        where ![EndpointKind.none, EndpointKind.ip].contains(snapshot.endpoints[Int(slot)].kind) {
+            _ = number(of: .endpoint(slot), snapshot)
         }
     }
 
@@ -131,7 +147,7 @@ final class CaptureComposer {
         let header = record.loadUnaligned(as: CaptureHeader.self)
         let reason = DropReason(rawValue: header.reason)
         writer.writePacket(
-            interface: number(of: header.endpoint, snapshot),
+            interface: number(of: subject(header, snapshot), snapshot),
             time: header.time,
             bytes: UnsafeRawBufferPointer(rebasing: record[headerSize...]),
             originalLength: Int(header.length),
@@ -140,12 +156,32 @@ final class CaptureComposer {
         )
     }
 
-    private func number(of slot: UInt32, _ snapshot: Snapshot?) -> UInt32 {
-        if let known = numbers[slot] { return known }
-        var name = "slot \(slot)"
-        if let snapshot, slot < snapshot.endpointCount { name = snapshot.text(snapshot.endpoints[Int(slot)].name) }
-        let number = writer.addInterface(name: name, snapLength: snapLength)
-        numbers[slot] = number
+    private func subject(_ header: CaptureHeader, _ snapshot: Snapshot?) -> Subject {
+        if let snapshot, header.segment < snapshot.segmentCount,
+            snapshot.segments[Int(header.segment)].kind == SegmentKind.routed
+        {
+            return .tunnel(header.segment)
+        }
+        return header.isPacket != 0 ? .packets(header.endpoint) : .endpoint(header.endpoint)
+    }
+
+    private func number(of subject: Subject, _ snapshot: Snapshot?) -> UInt32 {
+        if let known = numbers[subject] { return known }
+        let name: String
+        let linkType: PcapNGWriter.LinkType
+        switch subject {
+        case .endpoint(let slot): (name, linkType) = (self.name(ofEndpoint: slot, snapshot), .ethernet)
+        case .packets(let slot): (name, linkType) = (self.name(ofEndpoint: slot, snapshot), .raw)
+        case .tunnel(let slot):
+            (name, linkType) = (snapshot.map { $0.text($0.segments[Int(slot)].name) } ?? "tunnel \(slot)", .raw)
+        }
+        let number = writer.addInterface(name: name, snapLength: snapLength, linkType: linkType)
+        numbers[subject] = number
         return number
+    }
+
+    private func name(ofEndpoint slot: UInt32, _ snapshot: Snapshot?) -> String {
+        guard let snapshot, slot < snapshot.endpointCount else { return "slot \(slot)" }
+        return snapshot.text(snapshot.endpoints[Int(slot)].name)
     }
 }
