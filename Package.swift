@@ -111,7 +111,9 @@ let package = Package(
         ),
         .testTarget(
             name: "SluiceTests",
-            dependencies: ["Control", "sluice", .product(name: "ArgumentParser", package: "swift-argument-parser")]
+            dependencies: [
+                "Control", "Model", "sluice", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
         ),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
         .testTarget(name: "TablesTests", dependencies: ["Tables", "Wire"]),

@@ -8,10 +8,12 @@ import Tables
 /// What the API answers:
 ///
 ///     GET  /v1/status                        the processes, what they run by, what is not up
-///     GET  /v1/overview                      status, networks, ports, uplinks and tunnels of one moment
+///     GET  /v1/overview                      status, networks, routers, ports, uplinks and tunnels of one moment
 ///     GET  /v1/ports  /v1/uplinks            endpoints with their state and counters
-///     GET  /v1/networks  /v1/tunnels
+///     GET  /v1/networks  /v1/routers  /v1/tunnels
 ///     GET  /v1/fdb[?network=T/N][&limit=N]   where the stations are
+///     GET  /v1/neighbors[?network=T/N][&limit=N]   which address the neighbours of routers have
+///     GET  /v1/routes[?router=T/R][&limit=N]
 ///     GET  /v1/counters  /v1/drops
 ///     GET  /v1/capture[?port=T/P|network=T/N|drops=true][&snaplen=N]   pcapng until the client goes away
 ///     POST /v1/apply[?dry-run=true][&file=NAME]   the file's text → what changes
@@ -34,10 +36,13 @@ struct Routes: Sendable {
         v1.get("ports") { _, _ in try await json(tables { live, _ in live.ports() }) }
         v1.get("uplinks") { _, _ in try await json(tables { live, _ in live.uplinks() }) }
         v1.get("networks") { _, _ in try await json(tables { live, _ in live.networks() }) }
+        v1.get("routers") { _, _ in try await json(tables { $0.routers(host: $1.host) }) }
         v1.get("tunnels") { _, _ in try await json(tables { live, _ in live.tunnels() }) }
         v1.get("counters") { _, _ in try await json(tables { live, _ in live.counters() }) }
         v1.get("drops") { _, _ in try await json(tables { live, _ in live.drops() }) }
         v1.get("fdb") { request, _ in try await fdb(Question(request)) }
+        v1.get("neighbors") { request, _ in try await neighbors(Question(request)) }
+        v1.get("routes") { request, _ in try await routes(Question(request)) }
         v1.post("fdb/flush") { request, _ in try await flush(Question(request)) }
         v1.post("apply") { request, _ in try await apply(request) }
         v1.post("trace") { request, _ in try await trace(request) }
@@ -62,6 +67,26 @@ struct Routes: Sendable {
             tables { live, _ in
                 try live.fdb(segment: network.map { try live.requireSegment($0) }, limit: limit)
             }
+        )
+    }
+
+    private func neighbors(_ question: Question) async throws -> Response {
+        try question.allow("network", "limit")
+        let network = question["network"]
+        let limit = try question.number("limit", in: 0...Int(Int32.max)) ?? 0
+        return try await json(
+            tables { live, _ in
+                try live.neighbors(segment: network.map { try live.requireSegment($0) }, limit: limit)
+            }
+        )
+    }
+
+    private func routes(_ question: Question) async throws -> Response {
+        try question.allow("router", "limit")
+        let router = question["router"]
+        let limit = try question.number("limit", in: 0...Int(Int32.max)) ?? 0
+        return try await json(
+            tables { live, _ in try live.routes(router: router.map { try live.requireRouter($0) }, limit: limit) }
         )
     }
 

@@ -84,11 +84,62 @@ import Wire
         "dst=02:00:00:00:00:02 dst=02:00:00:00:00:02 type=5", "dst=02:00:00:00:00:02 type=5 colour=red",
         "dst=02:00:00:00:00:02 type=5 ttl=6", "dst=02:00:00:00:00:02 type=65536", "vlan=4096 type=arp",
         "type=arp from=fd00::1 to=fd00::2", "dst=02:00:00:00:00:02 from=10.0.0.1 to=10.0.0.2 length=65001",
-        "dst=02:00:00:00:00:02 ip=10.0.0.1", "dst=02:00:00:00:00:02 type=lldp",
+        "dst=02:00:00:00:00:02 ip=10.0.0.1", "dst=02:00:00:00:00:02 type=lldp", "type=nd from=10.0.0.1 to=10.0.0.2",
+        "dst=02:00:00:00:00:02 from=10.0.0.1 to=10.0.0.2 proto=udp icmp=8", "icmp 10.0.0.1",
+        "dst=02:00:00:00:00:02 from=10.0.0.1 to=10.0.0.2 icmp=ping",
+        "dst=02:00:00:00:00:02 from=10.0.0.1 to=10.0.0.2 icmp=3/4/5", "nd 10.0.0.1 > 10.0.0.2",
     ])
     func refusesWithASentence(text: String) {
         #expect(throws: TraceError.self) {
             try FrameText.bytes(text, source: MACAddress("02:00:00:00:00:01"))
+        }
+    }
+
+    @Test func shortSentences() throws {
+        let long = try parsed("dst=02:00:00:00:00:02 from=10.0.0.1 to=10.0.0.2 proto=tcp dport=80").1
+        for text in ["tcp 10.0.0.1 > 10.0.0.2", "TCP 10.0.0.1>10.0.0.2", "tcp 10.0.0.1> 10.0.0.2"] {
+            #expect(try parsed("\(text) dport=80 dst=02:00:00:00:00:02").1 == long)
+        }
+        #expect(try parsed("arp 10.0.0.1 > 10.0.0.2").1 == parsed("type=arp from=10.0.0.1 to=10.0.0.2").1)
+        let ping = try parsed("icmp fd00::1 > fd00::2 dst=02:00:00:00:00:02").0
+        #expect(ping.isIPv6 && ping.protocol == IPProtocol.icmpv6)
+    }
+
+    @Test func kindsOfICMP() throws {
+        for (text, type, code) in [
+            ("", UInt8(8), UInt8(0)), ("icmp=echo-reply", 0, 0), ("icmp=3/4", 3, 4), ("icmp=11", 11, 0),
+        ] {
+            let (frame, bytes) = try parsed("dst=02:00:00:00:00:02 from=10.0.0.1 to=10.0.0.2 \(text)")
+            #expect(bytes[frame.transportOffset] == type && bytes[frame.transportOffset + 1] == code)
+            #expect(transportSum(frame, bytes) == 0)
+        }
+        let (frame, bytes) = try parsed("dst=02:00:00:00:00:02 from=fd00::1 to=fd00::2 proto=icmpv6 icmp=echo-reply")
+        #expect(bytes[frame.transportOffset] == 129)
+    }
+
+    @Test func solicitations() throws {
+        let (frame, bytes) = try parsed("type=nd from=fd00::1 to=fd00::12:3456")
+        #expect(frame.destination == MACAddress("33:33:ff:12:34:56") && frame.ttl == 255)
+        #expect(transportSum(frame, bytes) == 0)
+        let question = bytes.withUnsafeBytes { NeighborDiscovery.parse($0.baseAddress!, frame) }
+        #expect(question.kind == .solicitation && IPAddress.v6(question.target) == IPAddress("fd00::12:3456"))
+        #expect(try parsed("nd fd00::1 > fd00::12:3456 vlan=7").0.tagCount == 1)
+    }
+
+    @Test func whatTheTextLeavesOut() throws {
+        var defaults = FrameText.Defaults(source: MACAddress("02:00:00:00:00:01"))
+        defaults.destination = { $0 == IPAddress("10.0.0.2") ? MACAddress("02:00:00:00:00:02") : nil }
+        let known = try FrameText.bytes("from=10.0.0.1 to=10.0.0.2", defaults)
+        #expect(known.prefix(6) == [2, 0, 0, 0, 0, 2])
+        #expect(throws: TraceError.self) { try FrameText.bytes("from=10.0.0.1 to=10.0.0.3", defaults) }
+        // A packet has no Ethernet header.
+        let packet = try FrameText.bytes("from=10.0.0.1 to=10.0.0.2", FrameText.Defaults(isPacket: true))
+        #expect(packet == Array(known.dropFirst(14)))
+        #expect(FrameSummary.text(packet, isPacket: true) == "IPv4 10.0.0.1 > 10.0.0.2, icmp, 28 bytes")
+        for count in 0...packet.count { #expect(!FrameSummary.text(Array(packet[..<count]), isPacket: true).isEmpty) }
+        for text in ["src=02:00:00:00:00:01 from=10.0.0.1 to=10.0.0.2", "type=arp from=10.0.0.1 to=10.0.0.2", "vlan=1"]
+        {
+            #expect(throws: TraceError.self) { try FrameText.bytes(text, FrameText.Defaults(isPacket: true)) }
         }
     }
 

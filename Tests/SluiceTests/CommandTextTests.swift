@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Model
 import Testing
 
 @testable import Control
@@ -24,8 +25,9 @@ import Testing
              "learned": 1, "mac": "02:00:00:00:00:11", "mtu": 1450, "name": "red/web", "namespace": "red-web",
              "networks": [{"network": "red/app"}], "received": {"bytes": 1536, "frames": 12},
              "sent": {"bytes": 100, "frames": 1}, "state": "up", "tenant": "red"}],
+         "routers": [],
          "status": {"appliedGeneration": 7, "drops": 2, "endpoints": {"total": 3, "up": 2}, "generation": 7, "learned": 1,
-            "networks": 2, "peers": 1, "tenants": 1,
+            "networks": 2, "peers": 1, "routers": 0, "tenants": 1,
             "process": {"config": "cloud.yaml", "controlPID": 10, "datapathPID": 11, "datapathRestarts": 0,
                 "datapathUptime": 61, "host": "h1", "uptime": 3661, "version": "0.1.0"},
             "troubles": ["port red/fw: eth3 does not exist; it is taken up as soon as it does"]},
@@ -85,12 +87,140 @@ import Testing
         #expect(status.hasSuffix("! port red/fw: eth3 does not exist; it is taken up as soon as it does"))
     }
 
+    @Test func routersAndTheirTables() throws {
+        let routers = """
+            [{"name": "red/gw", "tenant": "red", "mac": "02:00:00:00:00:01", "designated": false,
+              "hostMAC": "02:00:00:00:00:99", "reversePath": "strict", "hosts": ["h1", "h2"], "routes": 3, "drops": 1,
+              "interfaces": [{"name": "app", "isTunnel": false, "addresses": ["10.0.0.1/24", "fd00::1/64"], "mtu": 1450},
+                             {"name": "branch", "isTunnel": true, "addresses": [], "mtu": 1480}]}]
+            """
+        let tunnels = """
+            [{"peer": "192.0.2.2", "name": "h2", "kinds": ["vxlan"], "networks": ["red/app"], "pathMTU": 1500,
+              "received": {"bytes": 0, "frames": 0}, "sent": {"bytes": 50, "frames": 1}},
+             {"peer": "198.51.100.7", "name": "red/gw/branch", "kinds": ["gre"], "networks": [], "pathMTU": 1500,
+              "learnedPathMTU": 1400, "learnedAge": 3, "router": "red/gw", "local": "192.0.2.1", "key": 9,
+              "checksum": true, "mtu": 1468, "addresses": ["10.255.0.1/30"], "drops": 4,
+              "received": {"bytes": 0, "frames": 0}, "sent": {"bytes": 0, "frames": 0}}]
+            """
+        let decoder = JSONDecoder()
+        #expect(
+            ShowText.routers(try decoder.decode([RouterView].self, from: Data(routers.utf8)), .plain) == """
+                ROUTER  MAC                HOSTS  ANSWERS                                ROUTES  REVERSE PATH  DROPS
+                red/gw  02:00:00:00:00:01  h1 h2  elsewhere, sends as 02:00:00:00:00:99       3  strict            1
+
+                ROUTER  INTERFACE      ADDRESSES                MTU
+                red/gw  app            10.0.0.1/24 fd00::1/64  1450
+                red/gw  tunnel branch                          1480
+                """
+        )
+        #expect(
+            ShowText.tunnels(try decoder.decode([TunnelView].self, from: Data(tunnels.utf8)), .plain) == """
+                REMOTE VTEP  NAME  BY     NETWORKS  PATH MTU  RX FRAMES  RX BYTES  TX FRAMES  TX BYTES
+                192.0.2.2    h2    vxlan  red/app       1500          0       0 B          1      50 B
+
+                ROUTER TUNNEL  BY            LOCAL      REMOTE        KEY  ADDRESSES       MTU        PATH MTU  RX FRAMES  RX BYTES  TX FRAMES  TX BYTES  DROPS
+                red/gw/branch  gre checksum  192.0.2.1  198.51.100.7    9  10.255.0.1/30  1468  1400 (learned)          0       0 B          0       0 B      4
+                """
+        )
+        let routes = RoutesView(
+            routes: [
+                .init(
+                    router: "red/gw",
+                    prefix: "10.9.0.0/16",
+                    kind: .static,
+                    hops: [
+                        .init(kind: .gateway, gateway: "10.0.0.2", network: "app"),
+                        .init(kind: .redirect, tunnel: "branch", host: "h2"),
+                    ]
+                ), .init(router: "red/gw", prefix: "10.8.0.0/16", kind: .blackhole, hops: []),
+            ],
+            total: 100_000
+        )
+        #expect(
+            ShowText.routes(routes, .plain) == """
+                ROUTER  PREFIX       KIND       WAY
+                red/gw  10.9.0.0/16  static     via 10.0.0.2 in app
+                                                tunnel branch of host h2
+                red/gw  10.8.0.0/16  blackhole
+                … and 99998 more; --limit 0 shows all, --router those of one router.
+                """
+        )
+        let neighbors = NeighborsView(
+            entries: [
+                .init(
+                    network: "red/app",
+                    address: "10.0.0.1",
+                    mac: "02:00:00:00:00:01",
+                    state: .told,
+                    router: "red/gw"
+                ),
+                .init(network: "red/app", address: "10.0.0.9", state: .incomplete, age: 2),
+            ],
+            total: 2
+        )
+        #expect(
+            ShowText.neighbors(neighbors, .plain) == """
+                NETWORK  ADDRESS   MAC                STATE       AGE  WHERE
+                red/app  10.0.0.1  02:00:00:00:00:01  told             router red/gw
+                red/app  10.0.0.9                     incomplete  2 s
+                """
+        )
+    }
+
+    @Test func checkTellsEveryPath() throws {
+        let topology = try Topology.load(
+            text: """
+                sluice: 1
+                hosts: {h1: {vtep: 192.0.2.1}}
+                tenants:
+                  red:
+                    networks:
+                      app: {segment: {type: vxlan, id: 1}, subnets: [10.0.0.0/24]}
+                      lan: {segment: {type: local}, subnets: [10.0.1.0/24]}
+                    ports:
+                      web: {host: h1, network: app, address: 10.0.0.11/24, attach: {netns: red-web}}
+                      db: {host: h1, network: lan, address: 10.0.1.11/24, attach: {netns: red-db}}
+                    routers:
+                      gw:
+                        mac: "02:00:00:00:00:01"
+                        interfaces: {app: 10.0.0.1/24, lan: 10.0.1.1/24}
+                        tunnels: {branch: {type: ipip, host: h1, remote: 198.51.100.7}}
+                        routes: [{to: 10.9.0.0/16, via: branch}]
+                """,
+            file: "test.yaml"
+        )
+        let report = try CheckReport(topology, underlayMTU: 1500)
+        #expect(report.paths.count == 4 && report.routers[0].tunnels[0].mtu == 1480)
+        #expect(report.memory[0].ports == 2)
+        let text = report.text(.plain)
+        #expect(
+            text.contains(
+                """
+                ROUTER  MAC                INTERFACES                       ROUTES  HOSTS
+                red/gw  02:00:00:00:00:01  app:10.0.0.1/24 lan:10.0.1.1/24       1  h1
+
+                TUNNEL         BY    HOST  LOCAL      REMOTE         MTU
+                red/gw/branch  ipip  h1    192.0.2.1  198.51.100.7  1480
+
+                PATH BY  FROM  TO              MTU  SENDERS
+                red/gw   app   lan            1450
+                red/gw   app   tunnel branch  1450
+                red/gw   lan   app            1450  are told: their network has 1500
+                red/gw   lan   tunnel branch  1480  are told: their network has 1500
+                """
+            )
+        )
+    }
+
     @Test func emptyTablesAreSentences() {
         #expect(ShowText.endpoints([], .plain) == "There are none on this host.")
         #expect(ShowText.drops(DropsView(endpoints: [], networks: []), .plain) == "Nothing was dropped.")
         #expect(ShowText.fdb(FDBView(entries: [], total: 0), .plain) == "No address is known.")
         #expect(ShowText.networks([], .plain).hasSuffix("."))
         #expect(ShowText.tunnels([], .plain).hasSuffix("."))
+        #expect(ShowText.routers([], .plain).hasSuffix("."))
+        #expect(ShowText.routes(RoutesView(routes: [], total: 0), .plain).hasSuffix("."))
+        #expect(ShowText.neighbors(NeighborsView(entries: [], total: 0), .plain).hasSuffix("."))
         #expect(ShowText.counters(CountersView(endpoints: [], events: []), .plain).hasSuffix("."))
     }
 
@@ -149,6 +279,7 @@ import Testing
 
     @Test(arguments: [
         ["show", "bogus"], ["show", "ports", "--network", "red/app"], ["show", "fdb", "--limit", "-1"], ["check"],
+        ["show", "fdb", "--router", "red/gw"], ["show", "routes", "--network", "red/app"],
         ["apply"], ["trace", "--in", "a"], ["trace", "00"], ["trace", "--in", "a", "--from-vtep", "b", "00"],
         ["trace", "--in", "a", "--vni", "1", "00"], ["trace", "--from-vtep", "192.0.2.1", "00"],
         ["capture", "-w", "x", "--network", "a", "--drops"], ["capture", "-w", "x", "-c", "0"],
@@ -166,7 +297,9 @@ import Testing
 
     @Test(arguments: [
         ["show"], ["show", "fdb", "--network", "red/app", "--json", "--host", "h1"], ["check", "x.yaml", "--json"],
-        ["apply", "x.yaml", "--dry-run"], ["trace", "--in", "red/web", "dst=02:00:00:00:00:01", "type=arp"],
+        ["show", "routes", "--router", "red/gw", "--limit", "0"], ["show", "neighbors", "--network", "red/app"],
+        ["show", "routers"], ["apply", "x.yaml", "--dry-run"],
+        ["trace", "--in", "red/web", "dst=02:00:00:00:00:01", "type=arp"],
         ["trace", "--from-vtep", "192.0.2.1", "--key", "1", "@x"],
         ["capture", "-w", "x", "--port", "a", "--drops", "-c", "1"],
         ["top", "--once", "--run-dir", "/x"],

@@ -67,6 +67,7 @@ public enum Compiler {
                 snapshot: image.count,
                 rows: rows,
                 learnable: work.learnable,
+                routes: !work.scope.routers.isEmpty,
                 capacity: capacity
             )
         )

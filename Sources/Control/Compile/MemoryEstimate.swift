@@ -6,13 +6,13 @@ public struct MemoryEstimate: Sendable, Equatable {
     public var snapshot: Int
     /// Counters of frames, bytes and drops.
     public var counters: Int
-    /// Learned addresses, when as many are learned as may be.
+    /// Learned addresses, when as many are learned as may be, and neighbours of routers.
     public var learned: Int
 
     /// All of it, at the moment when it is most.
     public var total: Int { 2 * snapshot + counters + learned }
 
-    init(snapshot: Int, rows: StateCapacity, learnable: Int, capacity: StateCapacity) {
+    init(snapshot: Int, rows: StateCapacity, learnable: Int, routes: Bool, capacity: StateCapacity) {
         func pages(_ bytes: Int) -> Int { (bytes + 4095) / 4096 * 4096 }
         let reasons = StateRegion.reasons * 8
         self.snapshot = pages(snapshot)
@@ -20,10 +20,13 @@ public struct MemoryEstimate: Sendable, Equatable {
             4096  // the region's header
             + pages(rows.endpoints * MemoryLayout<EndpointCounters>.stride) + pages(rows.endpoints * reasons)
             + pages(rows.segments * reasons) + pages(rows.peers * MemoryLayout<PeerCounters>.stride) + pages(reasons)
-            + pages(rows.attachments * 4) + pages(rows.segments * 4)
+            + pages(rows.attachments * 4) + 2 * pages(rows.segments * 4)
+            + pages(rows.peers * MemoryLayout<PathMTU>.stride)
         // Hashing spreads the addresses: up to the whole table, each is alone on its page.
         let entries = capacity.macBuckets * MACTable.width
         learned = min(pages(entries * MemoryLayout<MACTable.Entry>.stride), min(learnable, entries) * 4096)
+        let neighbors = capacity.neighborBuckets * NeighborTable.width
+        if routes { learned += pages(neighbors * MemoryLayout<NeighborTable.Entry>.stride) }
     }
 }
 

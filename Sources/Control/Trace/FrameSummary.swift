@@ -3,10 +3,16 @@ import Wire
 /// One line about a frame, for people.
 enum FrameSummary {
     /// `02:…:01 > 02:…:02, vlan 10, IPv4 10.0.0.1 > 10.0.0.2, tcp 49152 > 80, 54 bytes`
-    static func text(_ bytes: [UInt8]) -> String {
+    /// A bare packet begins with its IP header: `IPv4 10.0.0.1 > 10.0.0.2, tcp 49152 > 80, 40 bytes`
+    static func text(_ bytes: [UInt8], isPacket: Bool = false) -> String {
         guard !bytes.isEmpty else { return "0 bytes" }
         return bytes.withUnsafeBytes { raw in
             let base = raw.baseAddress!
+            if isPacket {
+                let parsed = ParsedFrame(datagram: base, raw.count, etherType: etherType(ofPacket: bytes))
+                let parts = parsed.isIP ? packet(base, parsed) : ["broken IP"]
+                return (parts + ["\(raw.count) bytes"]).joined(separator: ", ")
+            }
             let parsed = ParsedFrame(base, raw.count)
             guard parsed.isEthernet else { return "\(raw.count) bytes" }
             var parts = ["\(parsed.source) > \(parsed.destination)"]
@@ -16,6 +22,11 @@ enum FrameSummary {
             parts.append("\(raw.count) bytes")
             return parts.joined(separator: ", ")
         }
+    }
+
+    /// By its version.
+    static func etherType(ofPacket bytes: [UInt8]) -> UInt16 {
+        (bytes.first ?? 0) >> 4 == 6 ? EtherType.ipv6 : EtherType.ipv4
     }
 
     private static func tag(_ type: UInt16, _ tag: UInt16) -> String {

@@ -19,6 +19,29 @@ extension FrameText {
         frame.be32(to.bits)
     }
 
+    /// A neighbour solicitation (RFC 4861 §4.3): `from` asks who has `to`.
+    func solicitation(
+        _ frame: inout FrameBytes,
+        _ src: MACAddress,
+        _ pair: (from: IPAddress, to: IPAddress)?
+    ) throws(TraceError) {
+        guard case (.v6(let from), .v6(let to))? = pair else {
+            throw TraceError("type=nd needs IPv6 addresses: from= who asks, to= who is asked for.")
+        }
+        var question = [UInt8](repeating: 0, count: NeighborDiscovery.frameLength)
+        let count = question.withUnsafeMutableBytes {
+            NeighborDiscovery.writeSolicitation(to: $0.baseAddress!, senderMAC: src, source: from, target: to)
+        }
+        // Addresses and type stand already, with the tags that the text asks for.
+        frame.bytes += question[HeaderLength.ethernet..<count]
+    }
+
+    /// The group that a solicitation for an address goes to (RFC 4291 §2.7.1).
+    static func solicitedNode(_ address: IPAddress) -> IPAddress {
+        guard case .v6(let a) = address else { return address }
+        return .v6(IPv6Address(high: 0xFF02 << 48, low: 0x0000_0001_FF00_0000 | a.low & 0xFF_FFFF))
+    }
+
     mutating func packet(
         _ frame: inout FrameBytes,
         _ pair: (from: IPAddress, to: IPAddress)
@@ -27,6 +50,9 @@ extension FrameText {
         var proto = isIPv6 ? IPProtocol.icmpv6 : IPProtocol.icmp
         if let text = take("proto") {
             proto = try ProtocolText.number(text)
+            if words.contains(where: { $0.key == "icmp" }), proto != (isIPv6 ? IPProtocol.icmpv6 : IPProtocol.icmp) {
+                throw TraceError("icmp= goes with proto=\(isIPv6 ? "icmpv6" : "icmp"), or without proto=.")
+            }
         } else if words.contains(where: { $0.key == "sport" || $0.key == "dport" }) {
             proto = IPProtocol.udp
         }
@@ -81,7 +107,11 @@ extension FrameText {
             segment.be16(0)
             checksumOffset = 6
         case IPProtocol.icmp, IPProtocol.icmpv6:
-            segment.be64(proto == IPProtocol.icmp ? 0x0800_0000_0001_0001 : 0x8000_0000_0001_0001)
+            let (type, code) = try icmp(isIPv6: proto == IPProtocol.icmpv6)
+            segment.be16(UInt16(type) << 8 | UInt16(code))
+            // Of an echo: identifier and sequence number, the same each time.
+            segment.be16(0)
+            segment.be32(0x0001_0001)
             checksumOffset = 2
             usesPseudoHeader = proto == IPProtocol.icmpv6
         default: break
@@ -102,6 +132,23 @@ extension FrameText {
             base.set16(checksumOffset, Checksum.finishTransport(Checksum.sum(base, count, pseudo)))
         }
         return segment.bytes
+    }
+
+    /// Type and code; an echo request where the text does not say.
+    private mutating func icmp(isIPv6: Bool) throws(TraceError) -> (UInt8, UInt8) {
+        let request = isIPv6 ? ICMPv6.echoRequest : ICMP.echoRequest
+        guard let text = take("icmp") else { return (request, 0) }
+        switch text.lowercased() {
+        case "echo-request": return (request, 0)
+        case "echo-reply": return (isIPv6 ? ICMPv6.echoReply : ICMP.echoReply, 0)
+        default: break
+        }
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count <= 2, text.first?.isNumber == true else {
+            throw TraceError("icmp=\(text) must be echo-request, echo-reply, TYPE or TYPE/CODE.")
+        }
+        let numbers = try parts.map { part throws(TraceError) in try Self.number(String(part), "icmp", in: 0...255) }
+        return (UInt8(numbers[0]), UInt8(numbers.count > 1 ? numbers[1] : 0))
     }
 
     private mutating func ports(_ segment: inout FrameBytes) throws(TraceError) {

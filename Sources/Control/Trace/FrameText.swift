@@ -5,17 +5,33 @@ import Wire
 ///
 ///     src=02:00:00:00:00:01 dst=02:00:00:00:00:02 from=10.0.0.1 to=10.0.0.2 proto=tcp dport=80
 ///     vlan=10,20 src=… dst=… type=arp from=10.0.0.1 to=10.0.0.2
+///     from=10.0.0.1 to=10.0.0.2 icmp=echo-request
+///     icmp 10.0.0.1 > 10.0.0.2
 ///
 /// Words: `src` `dst` (MACs) · `vlan` `svlan` (ids, outermost first; `svlan` writes an 802.1ad tag) · `type` (ipv4,
-/// ipv6, arp, or a number) · `from` `to`, or `ip=FROM>TO` · `proto` (number or name) · `sport` `dport` · `ttl` `tos` ·
-/// `length` (bytes of payload behind the last header). Lengths and checksums are computed.
+/// ipv6, arp, nd for a neighbour solicitation, or a number) · `from` `to`, or `ip=FROM>TO` · `proto` (number or name) ·
+/// `sport` `dport` · `icmp` (echo-request, echo-reply, TYPE or TYPE/CODE) · `ttl` `tos` · `length` (bytes of payload
+/// behind the last header). Lengths and checksums are computed.
 struct FrameText {
     var words: [(key: String, value: String)] = []
     private var used: Set<String> = []
 
-    /// `source` is the address used where the text has no `src`.
+    /// What the text leaves out.
+    struct Defaults {
+        /// The address used where the text has no `src`.
+        var source: MACAddress?
+        /// The address used where it has no `dst`, by `to`.
+        var destination: (IPAddress) -> MACAddress? = { _ in nil }
+        /// A packet without an Ethernet header is meant.
+        var isPacket = false
+    }
+
     static func bytes(_ text: String, source: MACAddress? = nil) throws(TraceError) -> [UInt8] {
-        let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
+        try bytes(text, Defaults(source: source))
+    }
+
+    static func bytes(_ text: String, _ defaults: Defaults) throws(TraceError) -> [UInt8] {
+        let words = spelledOut(text.split(whereSeparator: \.isWhitespace).map(String.init))
         guard !words.isEmpty else {
             throw TraceError("the frame is empty: write its bytes in hexadecimal, or src=… dst=….")
         }
@@ -35,11 +51,27 @@ struct FrameText {
         }
         // The one word that means two things is refused before anything that is merely missing.
         if let proto = parser.words.first(where: { $0.key == "proto" }) { _ = try ProtocolText.number(proto.value) }
-        return try parser.build(source: source)
+        return try defaults.isPacket ? parser.buildPacket() : parser.build(defaults)
+    }
+
+    /// `PROTOCOL FROM > TO …` as words: `ip=FROM>TO proto=PROTOCOL …`. Anything else as it is.
+    private static func spelledOut(_ words: [String]) -> [String] {
+        guard let first = words.first?.lowercased(), ProtocolText.names[first] != nil || first == "arp" || first == "nd"
+        else { return words }
+        let end = words.dropFirst().firstIndex { $0.contains("=") } ?? words.endIndex
+        var spelled = ["ip=" + words[1..<end].joined()]
+        switch first {
+        case "arp", "nd": spelled.append("type=\(first)")
+        // The addresses tell which of the two; without ports it is the default.
+        case "icmp", "icmpv6": break
+        default: spelled.append("proto=\(first)")
+        }
+        return spelled + words[end...]
     }
 
     static let keys = [
-        "src", "dst", "vlan", "svlan", "type", "ip", "from", "to", "proto", "sport", "dport", "ttl", "tos", "length",
+        "src", "dst", "vlan", "svlan", "type", "ip", "from", "to", "proto", "sport", "dport", "icmp", "ttl", "tos",
+        "length",
     ]
     /// The largest frame that a port carries whole.
     static let longest = 65_536
@@ -85,7 +117,7 @@ struct FrameText {
         return try Self.number(text, key, in: range)
     }
 
-    private static func number(_ text: String, _ key: String, in range: ClosedRange<Int>) throws(TraceError) -> Int {
+    static func number(_ text: String, _ key: String, in range: ClosedRange<Int>) throws(TraceError) -> Int {
         let parsed = text.hasPrefix("0x") ? Int(text.dropFirst(2), radix: 16) : Int(text)
         guard let parsed, range.contains(parsed) else {
             throw TraceError("\(key)=\(text) must be a number from \(range.lowerBound) to \(range.upperBound).")
@@ -139,24 +171,28 @@ struct FrameText {
             }
             return pair.from.isIPv6 ? EtherType.ipv6 : EtherType.ipv4
         }
-        let known = ["ipv4": EtherType.ipv4, "ipv6": EtherType.ipv6, "arp": EtherType.arp]
+        let known = ["ipv4": EtherType.ipv4, "ipv6": EtherType.ipv6, "arp": EtherType.arp, "nd": EtherType.ipv6]
         if let type = known[text.lowercased()] { return type }
         guard text.first?.isNumber == true else {
-            throw TraceError("type=\(text) must be ipv4, ipv6, arp or a number such as 0x88cc.")
+            throw TraceError("type=\(text) must be ipv4, ipv6, arp, nd or a number such as 0x88cc.")
         }
         return UInt16(try Self.number(text, "type", in: 0...65_535))
     }
 
     // MARK: Bytes
 
-    private mutating func build(source: MACAddress?) throws(TraceError) -> [UInt8] {
-        guard let src = try mac("src") ?? source else { throw TraceError("the frame needs src=MAC.") }
+    private mutating func build(_ defaults: Defaults) throws(TraceError) -> [UInt8] {
+        guard let src = try mac("src") ?? defaults.source else { throw TraceError("the frame needs src=MAC.") }
         let pair = try addresses()
         let tags = try tags()
         let type = try etherType(pair)
+        let isSolicitation = take("type")?.lowercased() == "nd"
         let written = try mac("dst")
-        guard let dst = written ?? Self.defaultDestination(type, pair?.to) else {
-            throw TraceError("the frame needs dst=MAC; only ARP and multicast tell theirs.")
+        let group = Self.defaultDestination(type, isSolicitation ? pair.map { Self.solicitedNode($0.to) } : pair?.to)
+        guard let dst = written ?? group ?? pair.flatMap({ defaults.destination($0.to) }) else {
+            throw TraceError(
+                "the frame needs dst=MAC; only ARP, multicast and what a router knows or routes tell theirs."
+            )
         }
         var frame = FrameBytes()
         frame.mac(dst)
@@ -168,16 +204,30 @@ struct FrameText {
         frame.be16(type)
         switch (type, pair) {
         case (EtherType.arp, let pair): try arp(&frame, src, pair)
+        case (EtherType.ipv6, let pair) where isSolicitation: try solicitation(&frame, src, pair)
         case (EtherType.ipv4, let pair?) where !pair.from.isIPv6: try packet(&frame, pair)
         case (EtherType.ipv6, let pair?) where pair.from.isIPv6: try packet(&frame, pair)
         case (EtherType.ipv4, _), (EtherType.ipv6, _):
             throw TraceError("type=ipv4 and type=ipv6 need addresses of that family in from= and to=.")
         default: frame.zeros(try payloadLength())
         }
+        try refuseIdleWords()
+        return frame.bytes
+    }
+
+    /// A packet as it comes out of a router's tunnel.
+    private mutating func buildPacket() throws(TraceError) -> [UInt8] {
+        guard let pair = try addresses() else { throw TraceError("the packet needs from= and to=.") }
+        var packet = FrameBytes()
+        try self.packet(&packet, pair)
+        try refuseIdleWords()
+        return packet.bytes
+    }
+
+    private func refuseIdleWords() throws(TraceError) {
         if let idle = words.first(where: { !used.contains($0.key) }) {
             throw TraceError("\(idle.key)= has no place in this frame.")
         }
-        return frame.bytes
     }
 
     mutating func payloadLength() throws(TraceError) -> Int {

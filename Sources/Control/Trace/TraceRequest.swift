@@ -1,7 +1,7 @@
 /// A frame that is to be walked through the live tables, and where it comes in: at a port (or provider device), or out
 /// of a tunnel.
 public struct TraceRequest: Codable, Sendable, Equatable {
-    /// `tenant/port`, or a provider network's name.
+    /// `tenant/port`, a provider network's name, or a router's tunnel, `tenant/router/tunnel`.
     public var port: String?
     /// Address of the remote VTEP that the frame comes from, instead of a port.
     public var vtep: String?
@@ -9,7 +9,8 @@ public struct TraceRequest: Codable, Sendable, Equatable {
     public var vni: UInt32?
     /// Or the GRE key.
     public var key: UInt32?
-    /// Hexadecimal bytes from the destination MAC on, or words as `FrameText` reads them.
+    /// Hexadecimal bytes from the destination MAC on (out of a router's tunnel, from the IP header on), or words as
+    /// `FrameText` reads them.
     public var frame: String
 
     public init(port: String, frame: String) {
@@ -37,8 +38,10 @@ public struct TraceView: Codable, Sendable, Equatable {
         /// The endpoint that it leaves by.
         public var endpoint: String
         public var kind: EndpointKindName
-        /// The remote VTEP that it goes to.
+        /// The remote VTEP that it goes to, or the far end of a router's tunnel.
         public var peer: String?
+        /// The router's tunnel that it goes through, `tenant/router/tunnel`.
+        public var tunnel: String?
         /// The drop reason of this copy and its sentence.
         public var reason: String?
         public var sentence: String?
@@ -51,12 +54,16 @@ public struct TraceView: Codable, Sendable, Equatable {
     /// The frame as it came in.
     public var summary: String
     public var lines: [Line]
-    /// `drop`, `forward` or `flood`.
+    /// `drop`, `forward`, `flood`; at a router also `answer`, `taken`, `relay` or `hold`.
     public var verdict: String
     /// Why nothing leaves: the reason and its sentence.
     public var reason: String?
     public var sentence: String?
-    /// The network it belongs to, if it got that far.
+    /// The network or router's tunnel it came in by, if it got that far.
     public var network: String?
+    /// The network or router's tunnel that a router sends it into.
+    public var target: String?
     public var outputs: [Output]
+    /// What goes back to the sender, if anything does.
+    public var answer: Output?
 }

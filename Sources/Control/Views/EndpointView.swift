@@ -18,9 +18,9 @@ public struct TrafficView: Codable, Sendable, Equatable {
     }
 }
 
-/// One network that an endpoint is in.
+/// One network that an endpoint is in, or a router's tunnel that passes it.
 public struct MembershipView: Codable, Sendable, Equatable {
-    /// `tenant/network`.
+    /// `tenant/network`, or `tenant/router/tunnel`.
     public var network: String
     /// The tag on this endpoint; nil for untagged.
     public var vlan: Int?
@@ -71,7 +71,7 @@ extension LiveTables {
         let row = snapshot.endpoints[Int(slot)]
         let status = statuses[slot]
         let counters = region.counters[Int(slot)]
-        let isTunnel = kind == .vxlan || kind == .gre
+        let isTunnel = kind != .port && kind != .provider
         var networks = attachments.map { membership(snapshot.attachments[Int($0)]) }
         if isTunnel {
             // One attachment for each peer of a network: name the network once.

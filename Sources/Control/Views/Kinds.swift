@@ -10,6 +10,8 @@ public enum EndpointKindName: String, Codable, Sendable, CaseIterable {
     case vxlan
     /// The raw socket of GRE.
     case gre
+    /// The raw socket of another IP protocol: 4, 41 or 94.
+    case ip
 
     init?(_ kind: UInt8) {
         switch kind {
@@ -17,12 +19,13 @@ public enum EndpointKindName: String, Codable, Sendable, CaseIterable {
         case EndpointKind.provider: self = .provider
         case EndpointKind.vxlan: self = .vxlan
         case EndpointKind.gre: self = .gre
+        case EndpointKind.ip: self = .ip
         default: return nil
         }
     }
 }
 
-/// What carries a segment between hosts, in words.
+/// What carries a network between hosts, in words. Routers' tunnels are no networks.
 public enum SegmentKindName: String, Codable, Sendable, CaseIterable {
     case local, flat, vlan, vxlan, gre
 

@@ -35,6 +35,10 @@ public struct LiveTables {
         }
     }
 
+    var routerSlots: [UInt32] {
+        (0..<snapshot.routerCount).filter { snapshot.routers[Int($0)].inUse != 0 }
+    }
+
     /// Attachments in use of every endpoint, in slot order.
     func attachmentsByEndpoint() -> [UInt32: [UInt32]] {
         group(by: \.endpoint)
@@ -76,6 +80,13 @@ public struct LiveTables {
         return name(router: snapshot.interfaces[Int(interface)].router)
     }
 
+    /// The host of the file that has the address, or the address itself.
+    func name(peer: UInt32) -> String {
+        guard peer < snapshot.peerCount else { return "" }
+        let name = snapshot.peers[Int(peer)].name
+        return name == 0 ? address(peer: peer) : snapshot.text(name)
+    }
+
     func address(peer: UInt32) -> String {
         guard peer < snapshot.peerCount else { return "" }
         return IPAddress(mapped: snapshot.peers[Int(peer)].address).description
@@ -84,7 +95,10 @@ public struct LiveTables {
     /// The slot of the endpoint called `name` (`tenant/port`, or a provider network's or tunnel's name).
     public func endpoint(named name: String) -> UInt32? { endpointSlots.first { self.name(endpoint: $0) == name } }
 
-    /// The slot of the network called `tenant/network`.
+    /// The slot of the router called `tenant/router`.
+    public func router(named name: String) -> UInt32? { routerSlots.first { self.name(router: $0) == name } }
+
+    /// The slot of the network called `tenant/network`, or of the router's tunnel called `tenant/router/tunnel`.
     public func segment(named name: String) -> UInt32? { segmentSlots.first { self.name(segment: $0) == name } }
 
     /// Names that a wrong name may have meant: those that contain it, or all if none does, at most eight.
@@ -122,6 +136,16 @@ extension LiveTables {
             kind: "port",
             name: name,
             candidates: candidates(for: name, among: endpointSlots.map { self.name(endpoint: $0) })
+        )
+    }
+
+    /// As `router(named:)`, but throws `UnknownName`.
+    public func requireRouter(_ name: String) throws -> UInt32 {
+        if let slot = router(named: name) { return slot }
+        throw UnknownName(
+            kind: "router",
+            name: name,
+            candidates: candidates(for: name, among: routerSlots.map { self.name(router: $0) })
         )
     }
 

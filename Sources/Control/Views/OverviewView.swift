@@ -2,6 +2,7 @@
 public struct OverviewView: Codable, Sendable, Equatable {
     public var status: StatusView
     public var networks: [NetworkView]
+    public var routers: [RouterView]
     public var ports: [EndpointView]
     public var uplinks: [EndpointView]
     public var tunnels: [TunnelView]
@@ -12,6 +13,7 @@ extension LiveTables {
         OverviewView(
             status: status(process),
             networks: networks(),
+            routers: routers(host: process.host),
             ports: ports(),
             uplinks: uplinks(),
             tunnels: tunnels()

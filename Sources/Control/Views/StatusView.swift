@@ -15,6 +15,7 @@ public struct StatusView: Codable, Sendable, Equatable {
     public var endpoints: Endpoints
     public var tenants: Int
     public var networks: Int
+    public var routers: Int
     public var peers: Int
     /// Learned addresses.
     public var learned: Int
@@ -27,7 +28,7 @@ public struct StatusView: Codable, Sendable, Equatable {
 extension LiveTables {
     public func status(_ process: ProcessStatus) -> StatusView {
         let endpoints = endpoints { _ in true }
-        let segments = segmentSlots
+        let segments = segmentSlots.filter { snapshot.segments[Int($0)].kind != SegmentKind.routed }
         return StatusView(
             process: process,
             generation: snapshot.generation,
@@ -35,6 +36,7 @@ extension LiveTables {
             endpoints: .init(up: endpoints.count { $0.state == "up" }, total: endpoints.count),
             tenants: Set(segments.map { snapshot.segments[Int($0)].tenant }).count,
             networks: segments.count,
+            routers: routerSlots.count,
             peers: peerSlots.count,
             learned: segments.reduce(0) { sum, slot in
                 sum

@@ -7,7 +7,7 @@ import Tables
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Validates a file, and prints its segments, MTUs and the memory that the tables will take.",
+        abstract: "Validates a file, and prints its segments, routers, MTUs and the memory that the tables will take.",
         discussion: """
             Mistakes are printed with file, line and column, and the exit code is 1. What is allowed and probably not \
             meant is printed as a warning.
@@ -49,6 +49,9 @@ struct CheckCommand: ParsableCommand {
 
 /// What `check` says about a file that is in order.
 struct CheckReport: Codable {
+    /// Paths that people are shown; `--json` has all of them.
+    static let shownPaths = 200
+
     struct Segment: Codable {
         /// `tenant/network`.
         var network: String
@@ -57,6 +60,49 @@ struct CheckReport: Codable {
         var subnets: [String]
         /// Ports on each host.
         var ports: [String: Int]
+    }
+
+    struct Router: Codable {
+        /// `tenant/router`.
+        var router: String
+        var mac: String
+        /// By network.
+        var interfaces: [Interface]
+        var tunnels: [Tunnel]
+        var routes: Int
+        /// The hosts that it is on. The first answers for it to machines outside of the file.
+        var hosts: [String]
+    }
+
+    struct Interface: Codable {
+        var network: String
+        var addresses: [String]
+    }
+
+    struct Tunnel: Codable {
+        var name: String
+        /// `ipip`, `sit` or `gre`.
+        var type: String
+        var host: String
+        var local: String
+        var remote: String
+        var key: UInt32?
+        var addresses: [String]
+        /// Of the packets inside, in bytes.
+        var mtu: Int
+    }
+
+    /// A way through a router.
+    struct Path: Codable {
+        var router: String
+        /// The sender's network.
+        var from: String
+        /// A network or a tunnel.
+        var to: String
+        var isTunnel: Bool
+        /// The largest IP packet that arrives whole, in bytes, and what senders may try first.
+        var mtu: Int
+        var senderMTU: Int
     }
 
     struct Memory: Codable {
@@ -71,6 +117,8 @@ struct CheckReport: Codable {
 
     var underlayMTU: Int
     var segments: [Segment]
+    var routers: [Router]
+    var paths: [Path]
     var memory: [Memory]
     var warnings: [ProblemView]
 
@@ -93,6 +141,9 @@ struct CheckReport: Codable {
                 )
             }
         }
+        let groups = RoutedGroups(topology)
+        routers = topology.tenants.flatMap(\.routers).map { Router($0, groups, mtus) }
+        paths = topology.pathMTUs(underlayMTU: underlayMTU).map(Path.init)
         memory = []
         var problems: [Problem] = []
         for host in topology.hosts {
@@ -159,11 +210,14 @@ struct CheckReport: Codable {
                 Amounts.bytes(UInt64(host.learned))
             )
         }
+        let paths = pathTable()
+        let hidden = self.paths.count - Self.shownPaths
+        let note = hidden > 0 ? "\n… and \(hidden) more paths; --json has all." : ""
         let legend = """
             Memory at its most: two snapshots while one replaces the other, counters, and as many learned addresses as \
             may be. MTUs for an underlay of \(underlayMTU) bytes.
             """
-        return [networks, hosts].filter { !$0.isEmpty }.map { $0.render(style) }.joined(separator: "\n\n") + "\n\n"
-            + legend
+        let tables = [networks, routerTable(), tunnelTable(), paths].filter { !$0.isEmpty }.map { $0.render(style) }
+        return tables.joined(separator: "\n\n") + note + "\n\n" + hosts.render(style) + "\n\n" + legend
     }
 }

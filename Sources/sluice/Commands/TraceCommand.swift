@@ -12,10 +12,14 @@ struct TraceCommand: AsyncParsableCommand {
             learned, counted or sent. A frame is written as words, as hexadecimal bytes from the destination MAC on, or \
             as @FILE (bytes as they are, or the first frame of a pcap or pcapng file; @FILE#3 takes the third).
 
-            Words: src= dst= (MACs; src may be left out at an access port) · vlan= svlan= (ids, outermost first) · \
-            type=ipv4|ipv6|arp|NUMBER · from= to= or ip=FROM>TO · proto=NUMBER|tcp|udp|icmp|… · sport= dport= · \
-            ttl= tos= · length= (payload bytes).
+            Words: src= dst= (MACs; at an access port src may be left out, and dst where a router knows the address or \
+            routes there) · vlan= svlan= (ids, outermost first) · type=ipv4|ipv6|arp|nd|NUMBER · from= to= or ip=FROM>TO · \
+            proto=NUMBER|tcp|udp|icmp|… · sport= dport= · icmp=echo-request|echo-reply|TYPE[/CODE] · ttl= tos= · \
+            length= (payload bytes). PROTOCOL FROM > TO says the same as proto=PROTOCOL ip=FROM>TO. Out of a router's \
+            tunnel comes a packet: without MACs, or hexadecimal bytes from the IP header on.
 
+              sluice trace --in red/web 'icmp 10.0.0.11 > 10.0.1.12'
+              sluice trace --in red/gw/branch 'tcp 10.9.0.1 > 10.0.0.11' dport=80
               sluice trace --in red/web dst=02:00:00:00:00:12 type=0x88cc
               sluice trace --in red/fw vlan=10 src=02:00:00:00:00:01 from=10.0.0.11 to=224.0.0.5 proto=89
               sluice trace --in red/web type=arp from=10.0.0.11 to=10.0.0.12
@@ -25,7 +29,7 @@ struct TraceCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("in"),
-        help: "The port at which the frame comes in, as TENANT/PORT, or a provider network."
+        help: "Where the frame comes in: TENANT/PORT, a provider network, or a tunnel, TENANT/ROUTER/TUNNEL."
     )
     var port: String?
 
@@ -78,9 +82,11 @@ struct TraceCommand: AsyncParsableCommand {
             return style.faint(stage + String(repeating: " ", count: width - stage.count)) + "  "
                 + (isBad ? style.bad(text) : text)
         }
+        if let answer = view.answer, answer.reason == nil {
+            lines.append(style.good("back to \(place(answer))") + ": \(answer.summary)")
+        }
         for output in view.outputs {
-            let name = "\(output.kind.rawValue) \(output.endpoint)"
-            let place = output.peer.map { "vtep \($0) by \(output.endpoint)" } ?? name
+            let place = place(output)
             if let reason = output.reason {
                 lines.append(style.bad("not to \(place)") + ": \(reason). \(output.sentence ?? "")")
             } else {
@@ -88,5 +94,11 @@ struct TraceCommand: AsyncParsableCommand {
             }
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// Where a copy goes.
+    private static func place(_ output: TraceView.Output) -> String {
+        guard let peer = output.peer else { return "\(output.kind.rawValue) \(output.endpoint)" }
+        return (output.tunnel.map { "tunnel \($0) to \(peer)" } ?? "vtep \(peer)") + " by \(output.endpoint)"
     }
 }

@@ -21,7 +21,10 @@ struct CaptureCommand: AsyncParsableCommand {
     @Option(help: "Only what enters or leaves this port, as TENANT/PORT, or a provider network or tunnel socket.")
     var port: String?
 
-    @Option(help: "Only the frames of this network, each once, as TENANT/NETWORK.")
+    @Option(
+        help:
+            "Only the frames of this network, each once, as TENANT/NETWORK, or the packets of a router's tunnel, TENANT/ROUTER/TUNNEL."
+    )
     var network: String?
 
     @Flag(help: "Only dropped frames; with --port those that came in there.")

@@ -18,9 +18,8 @@ struct OverviewText {
     func render() -> String {
         var nodes = tenants()
         if !view.uplinks.isEmpty { nodes.append(Node(text: style.bold("uplinks"), children: view.uplinks.map(uplink))) }
-        if !view.tunnels.isEmpty {
-            nodes.append(Node(text: style.bold("remote VTEPs"), children: view.tunnels.map(tunnel)))
-        }
+        let peers = view.tunnels.filter { $0.router == nil }
+        if !peers.isEmpty { nodes.append(Node(text: style.bold("remote VTEPs"), children: peers.map(tunnel))) }
         var lines = [heading()]
         append(nodes, to: &lines, indent: "")
         lines += view.status.troubles.map { style.bad("! \($0)") }
@@ -52,7 +51,8 @@ struct OverviewText {
         return tenants.sorted().map { tenant in
             let networks = view.networks.filter { $0.tenant == tenant }.map(network)
             let idle = view.ports.filter { $0.tenant == tenant && $0.networks.isEmpty }.map { port($0, vlan: nil) }
-            return Node(text: style.bold(tenant), children: networks + idle)
+            let routers = view.routers.filter { $0.tenant == tenant }.map(router)
+            return Node(text: style.bold(tenant), children: networks + routers + idle)
         }
     }
 
@@ -70,6 +70,29 @@ struct OverviewText {
             text:
                 "network \(short(network.name))  \(style.faint("\(ShowText.segment(network)), mtu \(network.mtu)\(learned)\(drops)"))",
             children: children
+        )
+    }
+
+    private func router(_ router: RouterView) -> Node {
+        Node(
+            text: "router \(short(router.name))  "
+                + style.faint("\(router.mac), \(ShowText.plural(router.routes, "route"))"),
+            children: router.interfaces.map { interface($0, of: router) }
+        )
+    }
+
+    private func interface(_ interface: RouterView.Interface, of router: RouterView) -> Node {
+        var words = interface.addresses
+        if interface.isTunnel {
+            let tunnel = view.tunnels.first { $0.name == "\(router.name)/\(interface.name)" }
+            words.insert(
+                tunnel.map { "\($0.kinds.joined(separator: " ")) to \($0.peer), mtu \(interface.mtu)" } ?? "",
+                at: 0
+            )
+        }
+        return Node(
+            text: (interface.isTunnel ? "tunnel" : "in") + " \(interface.name)  "
+                + style.faint(words.joined(separator: " "))
         )
     }
 

@@ -14,13 +14,14 @@ struct ShowCommand: AsyncParsableCommand {
               sluice show
               sluice show ports --host h1
               sluice show fdb --network red/app
+              sluice show routes --router red/gw
               sluice show drops --watch
               sluice show counters --json
             """
     )
 
     enum Topic: String, CaseIterable, ExpressibleByArgument {
-        case status, ports, uplinks, networks, fdb, tunnels, counters, drops
+        case status, ports, uplinks, networks, fdb, routers, routes, neighbors, tunnels, counters, drops
 
         var meaning: String {
             switch self {
@@ -29,7 +30,10 @@ struct ShowCommand: AsyncParsableCommand {
             case .uplinks: "provider devices and tunnel sockets"
             case .networks: "broadcast domains"
             case .fdb: "which address is where"
-            case .tunnels: "remote VTEPs"
+            case .routers: "tenants' routers: interfaces, addresses, hosts"
+            case .routes: "their tables"
+            case .neighbors: "which address the neighbours of routers have"
+            case .tunnels: "remote VTEPs, and tunnels of routers"
             case .counters: "frames and bytes, and events that are no drops"
             case .drops: "frames that went no further, by reason"
             }
@@ -39,10 +43,13 @@ struct ShowCommand: AsyncParsableCommand {
     @Argument(help: "What to show.")
     var topic: Topic?
 
-    @Option(help: "Only this network, as TENANT/NETWORK (fdb).")
+    @Option(help: "Only this network, as TENANT/NETWORK (fdb, neighbors).")
     var network: String?
 
-    @Option(help: "At most so many addresses; 0 shows all (fdb).")
+    @Option(help: "Only this router, as TENANT/ROUTER (routes).")
+    var router: String?
+
+    @Option(help: "At most so many addresses or routes; 0 shows all (fdb, neighbors, routes).")
     var limit = 1000
 
     @Flag(help: "Print JSON with stable keys.")
@@ -54,7 +61,10 @@ struct ShowCommand: AsyncParsableCommand {
     @OptionGroup var target: SwitchOptions
 
     mutating func validate() throws {
-        if network != nil, topic != .fdb { throw ValidationError("--network goes with `show fdb`.") }
+        if network != nil, topic != .fdb, topic != .neighbors {
+            throw ValidationError("--network goes with `show fdb` and `show neighbors`.")
+        }
+        if router != nil, topic != .routes { throw ValidationError("--router goes with `show routes`.") }
         if limit < 0 { throw ValidationError("--limit is 0 or more.") }
     }
 
@@ -73,8 +83,9 @@ struct ShowCommand: AsyncParsableCommand {
 
     private func text(_ client: SwitchClient) async throws -> String {
         var query: [(String, String)] = []
-        if topic == .fdb {
+        if topic == .fdb || topic == .neighbors || topic == .routes {
             if let network { query.append(("network", network)) }
+            if let router { query.append(("router", router)) }
             // Whoever asks for JSON wants all of it.
             if !json { query.append(("limit", "\(limit)")) }
         }
@@ -91,6 +102,9 @@ struct ShowCommand: AsyncParsableCommand {
         case .uplinks: return ShowText.endpoints(try await client.get(path, as: [EndpointView].self), style)
         case .networks: return ShowText.networks(try await client.get(path, as: [NetworkView].self), style)
         case .fdb: return ShowText.fdb(try await client.get(path, query, as: FDBView.self), style)
+        case .routers: return ShowText.routers(try await client.get(path, as: [RouterView].self), style)
+        case .routes: return ShowText.routes(try await client.get(path, query, as: RoutesView.self), style)
+        case .neighbors: return ShowText.neighbors(try await client.get(path, query, as: NeighborsView.self), style)
         case .tunnels: return ShowText.tunnels(try await client.get(path, as: [TunnelView].self), style)
         case .counters: return ShowText.counters(try await client.get(path, as: CountersView.self), style)
         case .drops: return ShowText.drops(try await client.get(path, as: DropsView.self), style)

@@ -20,6 +20,7 @@ enum ShowText {
         table.add("generation", "\(view.generation)\(behind)")
         table.add("endpoints", "\(view.endpoints.up) of \(view.endpoints.total) up")
         table.add("networks", "\(view.networks) for \(plural(view.tenants, "tenant"))")
+        if view.routers > 0 { table.add("routers", "\(view.routers)") }
         table.add("remote VTEPs", "\(view.peers)")
         table.add("learned", plural(view.learned, "address", "addresses"))
         table.add("drops", "\(view.drops)")
@@ -136,36 +137,6 @@ enum ShowText {
         let hidden = view.total - view.entries.count
         let note = hidden > 0 ? ["… and \(hidden) more; --limit 0 shows all, --network those of one network."] : []
         return ([table.render(style)] + note).joined(separator: "\n")
-    }
-
-    static func tunnels(_ views: [TunnelView], _ style: Style) -> String {
-        guard !views.isEmpty else { return "This host has no tunnels." }
-        var table = TextTable(
-            .text("REMOTE VTEP"),
-            .text("NAME"),
-            .text("BY"),
-            .text("NETWORKS"),
-            .number("PATH MTU"),
-            .number("RX FRAMES"),
-            .number("RX BYTES"),
-            .number("TX FRAMES"),
-            .number("TX BYTES")
-        )
-        for view in views {
-            let networks = view.networks.prefix(4).joined(separator: " ")
-            table.add(
-                view.peer,
-                view.name == view.peer ? "" : view.name,
-                view.kinds.joined(separator: " "),
-                networks + (view.networks.count > 4 ? " +\(view.networks.count - 4)" : ""),
-                view.pathMTU.map(String.init) ?? "",
-                Amounts.short(view.received.frames),
-                Amounts.bytes(view.received.bytes),
-                Amounts.short(view.sent.frames),
-                Amounts.bytes(view.sent.bytes)
-            )
-        }
-        return table.render(style)
     }
 
     static func counters(_ view: CountersView, _ style: Style) -> String {
