@@ -105,6 +105,12 @@ def test_the_gateway_is_asked_on_the_spot(world):
         assert not [frame for frame in cache.drain() if frame[12:14] == b"\x08\x06"]
 
 
+def test_link_local_addresses_of_the_router(world):
+    """fe80:: of the router's MAC, in each of its networks."""
+    for end in ("web", "db"):
+        ping(f"red-{end}", "fe80::ff:fe00:fe%eth0")
+
+
 # -- TCP
 
 
@@ -257,6 +263,29 @@ def test_fragments_pass_the_router(world):
     """Fragments of the sender's own, and packets that the router itself has to cut."""
     for family in (0, 1):
         ping("red-web", addresses("db")[family], size=20000)
+
+
+# -- Crashes
+
+
+def test_routing_outlives_its_processes(world):
+    """Without a control process nothing is lost; with a new datapath routes and resolved neighbours are there again."""
+    ip("red-db", "address replace 10.0.1.78/24 dev eth0")
+    ping("red-web", "10.0.1.78")
+    flood = Flood("red-web", "10.0.1.78")
+    world.h1.kill("control")
+    time.sleep(0.5)
+    world.h1.run()
+    result = flood.stop()
+    assert result.lost == 0, result
+    flood = Flood("red-web", "10.0.1.78")
+    old = world.h1.kill("datapath")
+    wait_until(lambda: world.h1.pid("datapath") not in (None, old), "another datapath")
+    time.sleep(0.5)
+    result = flood.stop()
+    print(result)
+    assert result.longest_gap < 1, result
+    ping("red-web", addresses("db")[1])
 
 
 # -- Changes

@@ -33,7 +33,7 @@ public struct Command: Equatable, Sendable {
         public static let refused: UInt32 = 13
     }
 
-    public static let protocolVersion: UInt32 = 1
+    public static let protocolVersion: UInt32 = 2
     /// In `wide` of `endpoint`: send there at once, but do not read before the next snapshot.
     public static let untilSnapshot: UInt64 = 1
 
