@@ -172,7 +172,7 @@ def test_unknown_neighbours_are_asked_for(world):
         assert ping("red-web", "10.0.1.77", count=5) == 5
         assert ping("red-web", "fd00:1::77", count=5) == 5
     assert events["neighborAsked"] >= 2 and events["neighborResolved"] >= 2, events
-    known = {(row["network"], row["address"]): row for row in world.h1.show("neighbors")}
+    known = {(row["network"], row["address"]): row for row in world.h1.show("neighbors", "--limit", 0)["entries"]}
     assert known["red/data", "10.0.1.77"]["mac"] == "02:00:00:00:00:03"
     assert ("blue/data", "10.0.1.77") not in known
 
@@ -309,11 +309,11 @@ def test_a_hundred_thousand_routes_are_replaced_under_traffic(world):
         begun = time.monotonic()
         world.h1.apply(world.file)
         print(f"100 000 routes applied in {time.monotonic() - begun:.2f} s")
-    rows = world.h1.show("routes", "--router", "red/gw")
+    view = world.h1.show("routes", "--router", "red/gw", "--limit", 10)
+    assert view["total"] > 100_000 and len(view["entries"]) == 10, view["total"]
     for flood in floods:
         result = flood.stop()
         print(result)
         assert result.lost == 0 and result.duplicates == 0, result
-    assert "100" in json.dumps(rows)[:2_000_000]
     router["routes"] = before
     apply(world, world.file)
