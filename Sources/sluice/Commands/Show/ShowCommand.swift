@@ -49,8 +49,10 @@ struct ShowCommand: AsyncParsableCommand {
     @Option(help: "Only this router, as TENANT/ROUTER (routes).")
     var router: String?
 
-    @Option(help: "At most so many addresses or routes; 0 shows all (fdb, neighbors, routes).")
-    var limit = 1000
+    @Option(
+        help: "At most so many addresses or routes; 0 shows all (fdb, neighbors, routes). 1000 without --json, else all."
+    )
+    var limit: Int?
 
     @Flag(help: "Print JSON with stable keys.")
     var json = false
@@ -65,7 +67,7 @@ struct ShowCommand: AsyncParsableCommand {
             throw ValidationError("--network goes with `show fdb` and `show neighbors`.")
         }
         if router != nil, topic != .routes { throw ValidationError("--router goes with `show routes`.") }
-        if limit < 0 { throw ValidationError("--limit is 0 or more.") }
+        if let limit, limit < 0 { throw ValidationError("--limit is 0 or more.") }
     }
 
     func run() async throws {
@@ -86,8 +88,8 @@ struct ShowCommand: AsyncParsableCommand {
         if topic == .fdb || topic == .neighbors || topic == .routes {
             if let network { query.append(("network", network)) }
             if let router { query.append(("router", router)) }
-            // Whoever asks for JSON wants all of it.
-            if !json { query.append(("limit", "\(limit)")) }
+            // Whoever asks for JSON wants all of it, unless told otherwise.
+            if let limit = limit ?? (json ? nil : 1000) { query.append(("limit", "\(limit)")) }
         }
         let path = "/v1/" + (topic?.rawValue ?? "overview")
         if json {
