@@ -10,12 +10,17 @@ extension Snapshot {
         guard table.count > 0 else { return noSlot }
         let index = rangeIndex + Int(table.indexStart) + Int((address.bits &>> 16) &>> (16 &- table.indexBits))
         let rows = rangesIPv4 + Int(table.start)
-        // The range begins at or before the bucket's first address, and not behind the next bucket's.
+        // The range is one of those from the bucket's first address to the next bucket's. Halved without a branch on what
+        // is found, which nothing could predict: that takes two thirds of the time. A comparison and a multiplication or
+        // an arithmetic shift by 63 would be made a branch again by the compiler.
         var low = Int(index[0])
-        var high = Int(index[1])
-        while low < high {
-            let middle = (low &+ high &+ 1) &>> 1
-            if rows[middle].start <= address.bits { low = middle } else { high = middle &- 1 }
+        var more = Int(index[1]) &- low
+        while more > 0 {
+            let half = (more &+ 1) &>> 1
+            // All bits of a range that begins behind the address.
+            let behind = (UInt64(address.bits) &- UInt64(rows[low &+ half].start)) &>> 32
+            low &+= half & ~Int(truncatingIfNeeded: behind)
+            more &-= half
         }
         return rows[low].route
     }
@@ -29,15 +34,17 @@ extension Snapshot {
         let index = rangeIndex + Int(table.indexStart) + Int(truncatingIfNeeded: bucket)
         let rows = rangesIPv6 + Int(table.start)
         var low = Int(index[0])
-        var high = Int(index[1])
-        while low < high {
-            let middle = (low &+ high &+ 1) &>> 1
-            let start = rows[middle].start
-            if start.high < address.high || start.high == address.high && start.low <= address.low {
-                low = middle
-            } else {
-                high = middle &- 1
-            }
+        var more = Int(index[1]) &- low
+        while more > 0 {
+            let half = (more &+ 1) &>> 1
+            let start = rows[low &+ half].start
+            // The borrow of a subtraction of 128 bits.
+            let borrow: UInt64 = address.low.subtractingReportingOverflow(start.low).overflow ? 1 : 0
+            let (difference, first) = address.high.subtractingReportingOverflow(start.high)
+            let second = difference.subtractingReportingOverflow(borrow).overflow
+            let behind = 0 &- ((first ? 1 : 0) | (second ? 1 : 0))
+            low &+= half & ~behind
+            more &-= half
         }
         return rows[low].route
     }
