@@ -56,7 +56,9 @@ public enum EchoReply {
         let reply = parsed.isIPv6 ? ICMPv6.echoReply : ICMP.echoReply
         let request = parsed.isIPv6 ? ICMPv6.echoRequest : ICMP.echoRequest
         message.set8(0, reply)
-        message.set16(2, Checksum.updated(bytes.be16(2), from: UInt16(request) &<< 8, to: UInt16(reply) &<< 8))
+        let checksum = Checksum.updated(bytes.be16(2), from: UInt16(request) &<< 8, to: UInt16(reply) &<< 8)
+        // A reply that is all zeros but for its checksum: only the other zero of one's complement is right there.
+        message.set16(2, checksum == 0 ? 0xFFFF : checksum)
 
         let old = UnsafeRawPointer(frame) + parsed.networkOffset
         guard parsed.isIPv6 else {
