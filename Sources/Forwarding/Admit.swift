@@ -113,6 +113,14 @@ private func settleOffload(_ given: Offload, _ journey: inout Journey) -> Bool {
     return true
 }
 
+extension Decision {
+    /// Whether a checksum that is left to do lies behind the content's first `end` bytes, in padding that goes.
+    @inline(__always)
+    func hasChecksum(behind end: Int) -> Bool {
+        offload.needsChecksum && Int(offload.checksumStart) &+ Int(offload.checksumOffset) &+ 2 > end
+    }
+}
+
 /// A kernel's tunnel device whose packets cross a veth leaves inner checksums unfinished, and hands over whole TCP
 /// super-frames, without a word about either. Padding behind the packet goes: it would be summed.
 @inline(__always)

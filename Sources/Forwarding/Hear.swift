@@ -65,6 +65,7 @@ private func hearDiscovery<R: Recorder>(
     let parsed = journey.parsed
     let message = NeighborDiscovery.parse(journey.content, parsed)
     let isForRouter = journey.isForRouter(snapshot)
+    if message.isAboutNobody { return isForRouter ? .drops(.brokenNeighborDiscovery) : .goesOn }
     switch message.kind {
     case .solicitation:
         let mac = message.hasLinkLayerAddress ? message.linkLayerAddress : parsed.source
@@ -91,6 +92,15 @@ private func hearDiscovery<R: Recorder>(
         return isForRouter ? .drops(.brokenNeighborDiscovery) : .goesOn
     default:
         return .goesOn
+    }
+}
+
+extension NeighborDiscovery {
+    /// It is about, or from, an address that no neighbour has. An IPv4-mapped one would be taken for the IPv4 address in
+    /// the tables, which hold both in one shape.
+    fileprivate var isAboutNobody: Bool {
+        guard kind == .solicitation || kind == .advertisement else { return false }
+        return target.isMartianDestination || source.isMartianDestination && !isDuplicateDetection
     }
 }
 
@@ -130,7 +140,7 @@ extension Journey {
         decision.routing.destination = parsed.source
     }
 
-    /// Notes who has an address, if it is one of the network's and the file does not say whose it is.
+    /// Notes who has an address, unless the file says whose it is.
     fileprivate mutating func learnNeighbor(
         _ address: IPv6Address,
         _ mac: MACAddress,

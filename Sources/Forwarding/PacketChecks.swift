@@ -31,7 +31,8 @@ func checkPacket<R: Recorder>(
         journey.packet.destination = header.ipv6(24)
     }
     if let reason = checkAddresses(journey, snapshot, interface) { return reason }
-    // Padding behind the packet is the link's, not the packet's.
+    // Padding behind the packet is the link's, not the packet's, and no place for a checksum.
+    if journey.decision.hasChecksum(behind: parsed.endOffset) { return .badOffload }
     journey.decision.contentLength = UInt32(truncatingIfNeeded: parsed.endOffset)
     if !journey.decision.offload.isSuperFrame {
         journey.decision.packetSize = UInt32(truncatingIfNeeded: parsed.endOffset &- parsed.networkOffset)
@@ -87,9 +88,10 @@ private func checkAddresses(_ journey: Journey, _ snapshot: Snapshot, _ interfac
     if packet.destination.isMulticast { return .multicastNotRouted }
     if packet.destination.isMartianDestination { return .martianDestination }
     if packet.source.isLinkLocal || packet.destination.isLinkLocal {
-        // The router's own link-local address is as good as any other of its own.
-        let own = snapshot.neighbor(segment: snapshot.interfaces[Int(interface)].segment, packet.destination)
-        guard own != noSlot, snapshot.neighbors[Int(own)].router != noSlot else { return .linkLocalScope }
+        // On its own link a router can be spoken to; another router's address there would be forwarded to.
+        let row = snapshot.interfaces[Int(interface)]
+        let own = snapshot.neighbor(segment: row.segment, packet.destination)
+        guard own != noSlot, snapshot.neighbors[Int(own)].router == row.attachment else { return .linkLocalScope }
     }
     return nil
 }

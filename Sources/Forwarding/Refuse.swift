@@ -44,13 +44,29 @@ func refuse(
 ) -> DropReason {
     let isIPv6 = journey.parsed.isIPv6
     let (type, code) = isIPv6 ? cause.ipv6 : cause.ipv4
-    // The next header field of the fixed header; with extension headers the culprit is further back.
-    let parameter: UInt32 = isIPv6 && cause == .protocol ? 6 : 0
+    let parameter = isIPv6 && cause == .protocol ? journey.nextHeaderPlace : 0
     journey.answerError(type, code, parameter, from: step, snapshot)
     return reason
 }
 
 extension Journey {
+    /// Where the protocol of an IPv6 packet is named, from the first byte of its header: there, or in the last extension
+    /// header.
+    fileprivate var nextHeaderPlace: UInt32 {
+        let header = content + parsed.networkOffset
+        let end = parsed.transportOffset &- parsed.networkOffset
+        var place = 6
+        var at = HeaderLength.ipv6
+        // The parser has been here: every length lies inside.
+        while at < end {
+            let next = header.byte(place)
+            let length = Int(header.byte(at &+ 1))
+            place = at
+            at &+= next == IPProtocol.fragment ? 8 : 8 &+ length &* (next == IPProtocol.authentication ? 4 : 8)
+        }
+        return UInt32(truncatingIfNeeded: place)
+    }
+
     /// Has an ICMP error sent by a router, if one may be sent about this packet (RFC 1812 §4.3.2.7, RFC 4443 §2.4).
     mutating func answerError(
         _ type: UInt8,

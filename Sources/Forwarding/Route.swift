@@ -112,7 +112,8 @@ private func checkSource<R: Recorder>(
     }
     let row = snapshot.routes[Int(back)]
     if row.kind == RouteKind.local { return .martianSource }
-    if router.flags & RouterRecord.strictReversePath == 0 { return nil }
+    // A route that drops is no way back (RFC 5635 §4).
+    if router.flags & RouterRecord.strictReversePath == 0, row.hopCount > 0 { return nil }
     for i in Int(row.hopStart)..<Int(row.hopStart &+ row.hopCount)
     where snapshot.hops[i].interface == step.interface {
         return nil

@@ -131,12 +131,12 @@ private func cut(_ journey: inout Journey, _ mtu: UInt32) -> Bool {
         journey.decision.packetSize = mtu
         return true
     }
-    guard mtu >= 68 else { return false }
+    guard mtu >= 68, !journey.decision.hasChecksum(behind: parsed.endOffset) else { return false }
     journey.decision.fragmentMTU = mtu
     journey.decision.packetSize = mtu
     journey.decision.note(.fragmented)
-    if !journey.decision.routing.isReframed, journey.decision.networkType == 0 {
-        // Fragments get a header of their own.
+    if !journey.decision.routing.isReframed, journey.decision.routing.hops == 0 {
+        // Of a bridged frame: its fragments get a header of their own.
         journey.decision.routing.isReframed = true
         journey.decision.routing.destination = parsed.destination
         journey.decision.routing.source = parsed.source
