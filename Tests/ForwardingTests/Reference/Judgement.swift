@@ -55,6 +55,11 @@ struct Judgement {
     /// The largest fragment, if it leaves in fragments.
     var fragment = 0
     var said: Said?
+    var news: News?
+    /// Routers passed, of a frame that goes on.
+    var hops = 0
+    /// One of several next hops was chosen on the way.
+    var isBalanced = false
 
     /// What a decision says otherwise, or nil.
     func difference(from decision: Decision) -> String? {
@@ -66,6 +71,11 @@ struct Judgement {
         if (decision.learns ? decision.source : nil) != learns { return "learns \(decision.learns)" }
         if decision.events != events { return "events \(decision.events), expected \(events)" }
         if Said(decision) != said { return "says \(decision.answer), expected \(said.map { "\($0)" } ?? "nothing")" }
+        if News(decision.neighbor) != news {
+            return "news \(decision.neighbor), expected \(news.map { "\($0)" } ?? "none")"
+        }
+        let passed = verdict == .forward || verdict == .flood ? Int(decision.routing.hops) : 0
+        if passed != hops { return "\(passed) routers passed, expected \(hops)" }
         let mtu = verdict == .drop ? 0 : decision.fragmentMTU
         if mtu != fragment { return "fragments of \(mtu), expected \(fragment)" }
         return nil

@@ -3,6 +3,8 @@
 struct Layers {
     /// 802.1Q, 802.1ad and 0x9100 tags before the type; 3 stands for more than two, and then nothing else is known.
     var tags = 0
+    /// The type behind all tags that were read.
+    var type = 0
     /// Where the bytes after the type begin.
     var l3 = 14
     /// 4, 6, or 0 for anything that is not a whole IP header.
@@ -30,14 +32,14 @@ struct Layers {
 
     static let tagTypes = [0x8100, 0x88A8, 0x9100]
 
+    /// An Ethernet frame.
     init(_ f: ArraySlice<UInt8>) {
         let first = f.startIndex
         let count = f.count
-        func byte(_ i: Int) -> Int { Int(f[first + i]) }
-        func word(_ i: Int) -> Int { byte(i) << 8 | byte(i + 1) }
+        func word(_ i: Int) -> Int { Int(f[first + i]) << 8 | Int(f[first + i + 1]) }
         end = count
         guard count >= 14 else { return }
-        var type = word(12)
+        type = word(12)
         while Layers.isTag(type) {
             if tags == 2 {
                 tags = 3
@@ -48,6 +50,22 @@ struct Layers {
             l3 += 4
             tags += 1
         }
+        readPacket(f)
+    }
+
+    /// An IP packet of a type without a frame around it.
+    init(_ f: ArraySlice<UInt8>, packet type: Int) {
+        self.type = type
+        l3 = 0
+        end = f.count
+        readPacket(f)
+    }
+
+    private mutating func readPacket(_ f: ArraySlice<UInt8>) {
+        let first = f.startIndex
+        let count = f.count
+        func byte(_ i: Int) -> Int { Int(f[first + i]) }
+        func word(_ i: Int) -> Int { byte(i) << 8 | byte(i + 1) }
         let present = count - l3
         var total = 0
         if type == 0x0800 {

@@ -6,6 +6,9 @@ struct FrameSource {
     let cloud: Cloud
     var random: SplitMix64
     private let ports: [Int]
+    /// Interfaces of routers in networks that something is attached to here, and far ends of tunnels.
+    let links: [Int]
+    let farEnds: [Int]
     /// Ports with something attached, several times over: most frames should get somewhere.
     private let useful: [Int]
     private let tunnels: [Int]
@@ -17,18 +20,24 @@ struct FrameSource {
     init(_ cloud: Cloud, seed: UInt64) {
         self.cloud = cloud
         random = SplitMix64(seed: seed)
-        tunnels = cloud.endpoints.indices.filter {
+        let tunnels = cloud.endpoints.indices.filter {
             switch cloud.endpoints[$0].place {
             case .vxlan, .gre: true
             default: false
             }
         }
-        ports = cloud.endpoints.indices.filter { [tunnels] in !tunnels.contains($0) }
+        self.tunnels = tunnels
+        ports = cloud.endpoints.indices.filter {
+            if case .ip = cloud.endpoints[$0].place { return false }
+            return !tunnels.contains($0)
+        }
+        farEnds = cloud.farEnds
+        links = cloud.interfaces.indices.filter { !cloud.members(of: cloud.interfaces[$0].network).isEmpty }
         useful = ports.filter { port in cloud.attachments.contains { $0?.endpoint == port } }
         for attachment in cloud.attachments {
             guard let attachment else { continue }
             if attachment.tpid != 0 { tags[attachment.endpoint, default: []].append((attachment.tpid, attachment.vid)) }
-            if let peer = attachment.peer {
+            if let peer = attachment.peer, attachment.tunnel == nil {
                 speakers[attachment.endpoint, default: []].append((attachment.network, peer))
             }
         }
@@ -36,6 +45,11 @@ struct FrameSource {
 
     mutating func next() -> Arrival {
         var arrival: Arrival
+        if !links.isEmpty && random.chance(1, of: 2) {
+            arrival = routedArrival()
+            mutate(&arrival)
+            return arrival
+        }
         if random.chance(1, of: 3) {
             let endpoint = random.pick(tunnels)
             var content = frame(random.chance(1, of: 8) ? tag() : nil)
@@ -58,7 +72,7 @@ struct FrameSource {
 
     // MARK: Contents
 
-    private mutating func address() -> MACAddress {
+    mutating func address() -> MACAddress {
         random.chance(29, of: 30)
             ? random.pick(Pool.macs)
             : random.pick([.zero, .broadcast, MACAddress(bits: 0x0100_5E00_0001), MACAddress(bits: 0x0180_C200_0000)])
@@ -163,7 +177,7 @@ struct FrameSource {
     }
 
     /// What a port claims is still to do: most often what fits, else anything.
-    private mutating func offload(_ arrival: Arrival) -> Offload {
+    mutating func offload(_ arrival: Arrival) -> Offload {
         let layers = Layers(arrival.bytes[...])
         var offload = Offload(flags: 1)
         offload.checksumStart = UInt16(max(layers.l4, 0))
@@ -188,7 +202,7 @@ struct FrameSource {
     }
 
     private mutating func mutate(_ arrival: inout Arrival) {
-        guard random.chance(1, of: 8) else { return }
+        guard random.chance(1, of: 10) else { return }
         switch random.below(4) {
         case 0: arrival.bytes.removeLast(random.below(arrival.bytes.count + 1))
         case 1:
@@ -199,8 +213,8 @@ struct FrameSource {
             guard arrival.bytes.count > 20 else { return }
             arrival.bytes[random.below(20)] ^= 1 << UInt8(random.below(8))
         default:
-            guard random.chance(1, of: 20) else { return }
-            arrival.bytes += [UInt8](repeating: 0, count: random.pick([1, 100, 9000, 60_000, 65_400, 66_000]))
+            guard random.chance(1, of: 10) else { return }
+            arrival.bytes += [UInt8](repeating: 0, count: random.pick([1, 100, 9000, 60_000, 65_400, 66_000, 66_000]))
         }
     }
 }

@@ -26,7 +26,13 @@ extension Cloud {
         }
         let vxlan = cloud.add(Endpoint(place: .vxlan(port: 4789), name: "vxlan"))
         let gre = cloud.add(Endpoint(place: .gre, name: "gre"))
-        for i in 0..<4 {
+        let raw = RawEndpoints(
+            gre: gre,
+            ipv4: cloud.add(Endpoint(place: .ip(4), name: "ipip")),
+            ipv6: cloud.add(Endpoint(place: .ip(41), name: "sit"))
+        )
+        _ = cloud.add(Endpoint(place: .ip(94), name: "ka9q"))
+        for i in 0..<6 {
             let isIPv6 = random.chance(1, of: 4)
             let address =
                 isIPv6
@@ -36,8 +42,9 @@ extension Cloud {
         }
         for tenant in 0..<2 + random.below(3) {
             cloud.addTenant(tenant, providers: providers, vxlan: vxlan, gre: gre, &random)
+            cloud.addRouters(tenant, raw, &random)
         }
-        for network in cloud.networks.indices {
+        for network in cloud.networks.indices where cloud.networks[network].transport != .routed {
             let members = cloud.members(of: network)
             for mac in Pool.macs where !members.isEmpty && random.chance(1, of: 5) {
                 cloud.tell(network, mac, at: random.pick(members))
@@ -63,6 +70,7 @@ extension Cloud {
                 gre: gre,
                 &random
             ) {
+                networks[network].number = i
                 mine.append(network)
             }
         }
@@ -108,12 +116,13 @@ extension Cloud {
         network.mtu = random.pick(Pool.mtus)
         network.learns = random.chance(5, of: 6)
         network.dropsUnknown = random.chance(1, of: 5)
-        network.isTransparent = random.chance(1, of: 4)
+        network.isTransparent = random.chance(1, of: 3)
         network.forwardsLinkLocal = random.chance(1, of: 5)
         network.ageing = random.pick([10, 300])
         switch network.transport {
         case .local:
             return add(network)
+        case .routed: return nil
         case .flat, .vlan:
             let provider = random.pick(providers)
             let vid = network.transport == .flat ? 0 : random.pick(Pool.vids)

@@ -14,8 +14,9 @@ extension Reference {
         var layers = Layers([])
         var content: ArraySlice<UInt8> = []
         var isTunnelled = false
-        /// An IP packet without a frame around it.
-        var isBare = false
+        /// The EtherType of an IP packet without a frame around it, or 0.
+        var bareType = 0
+        var isBare: Bool { bareType != 0 }
         var stripped = 0
         var priority = 0
         var offload = Offload.none
@@ -24,14 +25,29 @@ extension Reference {
         /// Length of the largest IP packet that leaves.
         var packet = 0
         var isTagged = false
+        /// Another host of the same router sent it.
+        var isFromSibling = false
+        var ends = Ends()
+        /// A router's frame around the packet: addresses, and the network that it is for.
+        var frame: (to: MACAddress, from: MACAddress)?
+        var target: Int?
+        /// Routers passed.
+        var hops = 0
+        /// The same for all packets of a flow: any number will do.
+        var flow: UInt32 = 0
     }
 
-    func judge(_ arrival: Arrival, now: UInt32) -> Judgement {
+    /// What becomes of a frame. `flow` is what the switch hashed its flow to, a number that nobody can foretell.
+    func judge(_ arrival: Arrival, now: UInt32, flow: UInt32 = 0) -> Judgement {
         var walk = Walk()
+        walk.flow = flow
         if let reason = walkThrough(arrival, &walk, now) {
             walk.judgement.reason = reason
             walk.judgement.verdict = .drop
+            walk.judgement.copies = []
+            walk.judgement.fragment = 0
         }
+        if walk.judgement.verdict == .forward || walk.judgement.verdict == .flood { walk.judgement.hops = walk.hops }
         return walk.judgement
     }
 
@@ -44,12 +60,15 @@ extension Reference {
             if let reason = enterByTag(arrival, &walk) { return reason }
         case .vxlan, .gre:
             if let reason = enterByTunnel(arrival, &walk) { return reason }
+        case .ip(let number):
+            if let reason = enterByProtocol(arrival, number, &walk) { return reason }
         }
-        if walk.content.count < 14 { return .tooShort }
         if walk.content.count > 14 + 8 + 65535 { return .tooLong }
-        if let reason = readTags(&walk) { return reason }
-
-        let layers = Layers(walk.content)
+        if !walk.isBare {
+            if walk.content.count < 14 { return .tooShort }
+            if let reason = readTags(&walk) { return reason }
+        }
+        let layers = walk.isBare ? Layers(walk.content, packet: walk.bareType) : Layers(walk.content)
         walk.layers = layers
         walk.l3 = layers.l3
         walk.tos = layers.tos
@@ -66,13 +85,22 @@ extension Reference {
             if result < 0 { return .ecnInvalid }
             if result != inner { rewriteECN(result, layers, &walk) }
         }
+        if layers.version != 0 { walk.ends = walk.readEnds() }
+        if walk.isBare && isNested(arrival, walk) { return .nestedTunnel }
         if let reason = readOffload(arrival, layers, &walk) { return reason }
         if walk.isTunnelled { findUnfinished(layers, &walk) }
         walk.packet =
             walk.offload.gsoType != 0
             ? Int(walk.offload.gsoSize) + layers.payload - layers.l3
             : walk.content.count - layers.l3
+        if walk.isBare { return route(&walk, at: cloud.attachments[walk.judgement.ingress!]!.interface!, now) }
         return switchFrame(&walk, now)
+    }
+
+    /// A packet out of a tunnel that is itself in a tunnel from where the first one came.
+    private func isNested(_ arrival: Arrival, _ walk: Walk) -> Bool {
+        walk.layers.version != 0 && [4, 41, 47, 94].contains(walk.layers.proto)
+            && walk.ends.source == arrival.outerSource
     }
 
     private func enter(_ attachment: Int, _ walk: inout Walk) {
@@ -130,15 +158,16 @@ extension Reference {
                 walk.judgement.events |= Event.partialChecksumFound.bit
             }
             if hasSequence { walk.judgement.events |= Event.greSequenceIgnored.bit }
-            if f[2...3] == [8, 0] || f[2...3] == [0x86, 0xDD] {
-                // No router here has a tunnel.
-                if peers[arrival.outerSource] == nil { return .unknownPeer }
-                return hasKey ? .unknownKey : .unknownPeer
-            }
-            if f[2] != 0x65 || f[3] != 0x58 { return .greProtocol }
-            if !hasKey { return .greNoKey }
+            let type = Int(f[2]) << 8 | Int(f[3])
             let at = hasChecksum ? 8 : 4
-            identifier = f[at..<at + 4].reduce(0) { $0 << 8 | UInt32($1) }
+            let key = hasKey ? f[at..<at + 4].reduce(0) { $0 << 8 | UInt32($1) } : nil
+            if type == 0x0800 || type == 0x86DD {
+                walk.bareType = type
+                return enterFarEnd(arrival, key, f[header...], &walk)
+            }
+            if type != 0x6558 { return .greProtocol }
+            guard let key else { return .greNoKey }
+            identifier = key
             unknown = .unknownKey
         }
         walk.isTunnelled = true
@@ -149,6 +178,33 @@ extension Reference {
         }
         walk.judgement.network = network
         guard let slot = memberships[Member(network: network, peer: peer)] else { return .peerNotInNetwork }
+        enter(slot, &walk)
+        return nil
+    }
+
+    /// Packets of IP protocol 4, 41 and 94 have nothing in front of them.
+    private func enterByProtocol(_ arrival: Arrival, _ number: Int, _ walk: inout Walk) -> DropReason? {
+        if tenantInterfaces.contains(arrival.outerInterface) { return .tunnelFromTenant }
+        if number == 94 { return .ka9qIPIP }
+        guard let first = arrival.bytes.first else { return .tunnelHeaderTruncated }
+        if number == 4 && first >> 4 != 4 { return .protocol4WithoutIPv4 }
+        if number == 41 && first >> 4 != 6 { return .protocol41WithoutIPv6 }
+        walk.bareType = number == 4 ? 0x0800 : 0x86DD
+        return enterFarEnd(arrival, nil, arrival.bytes[...], &walk)
+    }
+
+    private func enterFarEnd(
+        _ arrival: Arrival,
+        _ key: UInt32?,
+        _ content: ArraySlice<UInt8>,
+        _ walk: inout Walk
+    ) -> DropReason? {
+        walk.isTunnelled = true
+        walk.content = content
+        guard let peer = peers[arrival.outerSource] else { return .unknownPeer }
+        guard let slot = farEnds[FarEnd(endpoint: arrival.endpoint, peer: peer, key: key)] else {
+            return key == nil ? .unknownPeer : .unknownKey
+        }
         enter(slot, &walk)
         return nil
     }
@@ -183,86 +239,18 @@ extension Reference {
             walk.content[at + 1] = walk.content[at + 1] & 0b1100_1111 | UInt8(ecn << 4)
             return
         }
-        // RFC 1624, equation 3: HC' = ~(~HC + ~m + m').
-        let old = Int(walk.content[at]) << 8 | Int(walk.content[at + 1])
-        let new = Int(walk.content[at]) << 8 | walk.tos
-        let checksum = Int(walk.content[at + 10]) << 8 | Int(walk.content[at + 11])
+        rewrite(&walk.content, at, word: 0, to: Int(walk.content[at]) << 8 | walk.tos)
+    }
+
+    /// Changes 16 bits of an IPv4 header and its checksum by RFC 1624, equation 3: HC' = ~(~HC + ~m + m').
+    func rewrite(_ bytes: inout ArraySlice<UInt8>, _ header: Int, word: Int, to new: Int) {
+        let old = Int(bytes[header + word]) << 8 | Int(bytes[header + word + 1])
+        let checksum = Int(bytes[header + 10]) << 8 | Int(bytes[header + 11])
         var sum = (0xFFFF - checksum) + (0xFFFF - old) + new
         while sum > 0xFFFF { sum = sum & 0xFFFF + sum >> 16 }
-        walk.content[at + 1] = UInt8(walk.tos)
-        walk.content[at + 10] = UInt8((0xFFFF - sum) >> 8)
-        walk.content[at + 11] = UInt8((0xFFFF - sum) & 255)
-    }
-
-    private func readOffload(_ arrival: Arrival, _ layers: Layers, _ walk: inout Walk) -> DropReason? {
-        let given = arrival.offload
-        if given.flags & 1 == 0 && given.gsoType == 0 {
-            walk.offload.flags = given.flags & 2
-            return nil
-        }
-        if given.flags & 1 == 0 { return .badOffload }
-        let start = Int(given.checksumStart) - walk.content.startIndex
-        let offset = Int(given.checksumOffset)
-        if start < layers.l3 || start > 0xFF00 || start + offset + 2 > walk.content.count { return .badOffload }
-        walk.offload = Offload(flags: 1, checksumStart: UInt16(start), checksumOffset: given.checksumOffset)
-        if given.gsoType == 0 { return nil }
-        let fits: Bool
-        switch given.gsoType {
-        case 1, 0x81: fits = layers.version == 4 && layers.proto == 6 && offset == 16
-        case 4, 0x84: fits = layers.version == 6 && layers.proto == 6 && offset == 16
-        case 5: fits = layers.proto == 17 && offset == 6
-        default: fits = false
-        }
-        if !fits || layers.payload < 0 || start != layers.l4 || layers.isCut || layers.end != walk.content.count
-            || isWhole(layers) == false || given.gsoSize == 0
-        {
-            return .badOffload
-        }
-        let payload = layers.end - layers.payload
-        let size = Int(given.gsoSize)
-        if payload > size * 1400 { return .badOffload }
-        if payload > size {
-            walk.offload.gsoType = given.gsoType
-            walk.offload.gsoSize = given.gsoSize
-            walk.offload.headerLength = UInt16(layers.payload)
-        }
-        return nil
-    }
-
-    /// Neither a fragment nor something whose pseudo-header is not the one in sight.
-    private func isWhole(_ layers: Layers) -> Bool {
-        !layers.isFragment && !layers.hasFragmentHeader && !layers.isRouted && !layers.isAuthenticated
-    }
-
-    private func findUnfinished(_ layers: Layers, _ walk: inout Walk) {
-        guard walk.offload.flags & 1 == 0, layers.payload >= 0, layers.proto == 6 || layers.proto == 17, !layers.isCut,
-            !layers.isFragment, !layers.hasFragmentHeader, !layers.isRouted
-        else { return }
-        let first = walk.content.startIndex
-        let length = layers.end - layers.l4
-        let offset = layers.proto == 6 ? 16 : 6
-        let at = first + layers.l4 + offset
-        let field = Int(walk.content[at]) << 8 | Int(walk.content[at + 1])
-        if layers.proto == 17 {
-            let udpLength = Int(walk.content[first + layers.l4 + 4]) << 8 | Int(walk.content[first + layers.l4 + 5])
-            if field == 0 || udpLength != length { return }
-        }
-        let from = first + layers.l3 + (layers.version == 4 ? 12 : 8)
-        let addresses = walk.content[from..<from + (layers.version == 4 ? 8 : 32)]
-        let sum = onesSum(addresses, layers.proto + length)
-        if field != sum && !(field == 0 && sum == 0xFFFF) { return }
-        walk.judgement.events |= Event.partialChecksumFound.bit
-        walk.content = walk.content[..<(first + layers.end)]
-        walk.offload = Offload(flags: 1, checksumStart: UInt16(layers.l4), checksumOffset: UInt16(offset))
-        let mtu = cloud.networks[walk.judgement.network!].mtu
-        let size = min(mtu - (layers.payload - layers.l3), 0xFFFF)
-        if layers.proto == 6, mtu > 0, layers.end - layers.l3 > mtu, size > 0, isWhole(layers),
-            layers.end - layers.payload <= size * 1400
-        {
-            walk.judgement.events |= Event.superFrameFound.bit
-            walk.offload.gsoType = layers.version == 4 ? 1 : 4
-            walk.offload.gsoSize = UInt16(size)
-            walk.offload.headerLength = UInt16(layers.payload)
-        }
+        bytes[header + word] = UInt8(new >> 8)
+        bytes[header + word + 1] = UInt8(new & 255)
+        bytes[header + 10] = UInt8((0xFFFF - sum) >> 8)
+        bytes[header + 11] = UInt8((0xFFFF - sum) & 255)
     }
 }

@@ -3,7 +3,7 @@ import Wire
 // What RFC 791, 1812, 4291, 4443, 5095, 6890 and 8200 say about single packets, for the model.
 
 /// The two ends of a packet, IPv4 as mapped addresses.
-struct Ends: Equatable {
+struct Ends: Hashable {
     var source = IPv6Address(high: 0, low: 0)
     var destination = IPv6Address(high: 0, low: 0)
 }
@@ -27,7 +27,7 @@ extension Reference.Walk {
         return IPv6Address(high: half(at), low: half(at + 8))
     }
 
-    var ends: Ends {
+    func readEnds() -> Ends {
         if layers.version == 6 { return Ends(source: address(8), destination: address(24)) }
         func mapped(_ at: Int) -> IPv6Address {
             IPv6Address(high: 0, low: 0xFFFF_0000_0000 | UInt64(word(at)) << 16 | UInt64(word(at + 2)))

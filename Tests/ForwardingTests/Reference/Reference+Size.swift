@@ -20,20 +20,31 @@ extension Reference {
     /// frames are carried, the Ethernet header with its tags.
     func overhead(_ attachment: Cloud.Attachment, _ walk: Walk) -> Int {
         let outer = isIPv4(cloud.peers[attachment.peer!].address) ? 20 : 40
-        let link = walk.l3 - walk.stripped + (attachment.tpid == 0 ? 0 : 4)
+        switch attachment.tunnel {
+        case .ipip, .sit: return outer
+        case .gre(let key, let hasChecksum): return outer + 4 + (key == nil ? 0 : 4) + (hasChecksum ? 4 : 0)
+        case nil: break
+        }
+        let link = (walk.frame == nil ? walk.l3 - walk.stripped : 14) + (attachment.tpid == 0 ? 0 : 4)
         switch cloud.endpoints[attachment.endpoint].place {
         case .vxlan: return outer + 8 + 8 + link
         default: return outer + 8 + link
         }
     }
 
-    /// Sees whether the frame fits where it goes, and if not, whether it can be cut or its sender be told.
-    func fit(_ walk: inout Walk, to target: Int, _ now: UInt32) -> DropReason? {
+    /// Sees whether the frame fits where it goes, and if not, whether it can be cut or its sender be told: by a router, or
+    /// by the switch in the destination's name.
+    func fit(_ walk: inout Walk, to target: Int, _ stop: Stop?, _ now: UInt32) -> DropReason? {
         guard let room = room(target, walk, now), walk.packet > room.bytes else { return nil }
         let reason = room.isPath ? DropReason.exceedsPathMTU : .exceedsMTU
         let layers = walk.layers
-        if layers.version == 0 || walk.isTagged || !isSound(walk) { return reason }
+        if layers.version == 0 || walk.isTagged || stop == nil && !isSound(walk) { return reason }
         if layers.version == 4 && !layers.mayNotBeCut { return cut(&walk, to: room.bytes) ? nil : reason }
+        if let stop {
+            let (type, code, mtu) = layers.version == 4 ? (3, 4, room.bytes) : (2, 0, max(1280, room.bytes))
+            say(UInt8(type), UInt8(code), mtu, &walk, stop, isTooBig: true)
+            return reason
+        }
         // Nobody can be told across a tunnel by a switch: the addresses in the frame may be anybody's.
         if walk.isTunnelled || !maySay(walk, isTooBig: true) || isGroup(walk.ends.destination, layers) { return reason }
         walk.judgement.said =
@@ -55,11 +66,24 @@ extension Reference {
             return true
         }
         // RFC 791 §3.1: every link carries 68 bytes.
-        if size < 68 || layers.isCut { return false }
+        if size < 68 || layers.isCut || isChecksumElsewhere(walk) { return false }
         walk.judgement.fragment = size
         walk.judgement.events |= Event.fragmented.bit
         walk.packet = size
         walk.content = walk.content[..<(first + layers.end)]
+        // Fragments have a frame of their own.
+        if walk.frame == nil && !walk.isBare {
+            func mac(_ at: Int) -> MACAddress {
+                MACAddress(bits: walk.content[first + at..<first + at + 6].reduce(0) { $0 << 8 | UInt64($1) })
+            }
+            walk.frame = (mac(0), mac(6))
+        }
         return true
+    }
+
+    /// A checksum that was left to do, behind the end of the packet.
+    func isChecksumElsewhere(_ walk: Walk) -> Bool {
+        let place = Int(walk.offload.checksumStart) + Int(walk.offload.checksumOffset) + 2
+        return walk.offload.flags & 1 != 0 && place > walk.layers.end
     }
 }

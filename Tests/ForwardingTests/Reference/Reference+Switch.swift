@@ -1,5 +1,6 @@
 import Forwarding
 import Rings
+import Tables
 import Wire
 
 extension Reference {
@@ -18,31 +19,41 @@ extension Reference {
         if destination >> 4 == 0x0180_C200_000 && !network.forwardsLinkLocal { return .linkLocal }
 
         if let home = homes[Station(network: slot, mac: source)] {
-            if home != ingress { return .sourceBelongsToAnotherPort }
+            walk.isFromSibling = isSibling(source, home, walk)
+            if home != ingress && !walk.isFromSibling { return .sourceBelongsToAnotherPort }
         } else if network.learns {
             walk.judgement.learns = MACAddress(bits: source)
+        }
+        if routed.contains(slot) {
+            switch hear(&walk, from: MACAddress(bits: source), to: MACAddress(bits: destination)) {
+            case .nothing: break
+            case .drop(let reason): return reason
+            case .ended:
+                if walk.judgement.verdict == .relay {
+                    let others = members[slot].filter { $0 != ingress && cloud.attachments[$0]!.isVTEP }
+                    walk.judgement.copies = others.map { copy(walk, to: $0, now) }
+                }
+                return nil
+            }
         }
 
         var target: Int?
         if walk.content[first] & 1 == 0 {
             let station = Station(network: slot, mac: destination)
-            if let home = homes[station] {
-                target = home
-            } else if let seen = learned[station], now - seen.second < network.ageing {
-                target = seen.attachment
-            }
+            target = homes[station] ?? seen(station, now)
             if target == nil && network.dropsUnknown { return .unknownUnicast }
         }
         if let target {
+            if cloud.attachments[target]!.isRouter { return enterRouter(&walk, target, destination, now) }
             if target == ingress { return .hairpin }
-            if walk.isTunnelled && cloud.attachments[target]!.peer != nil { return .splitHorizon }
-            if let reason = fit(&walk, to: target, now) { return reason }
+            if walk.isTunnelled && cloud.attachments[target]!.isVTEP { return .splitHorizon }
+            if let reason = fit(&walk, to: target, nil, now) { return reason }
             walk.judgement.verdict = .forward
             walk.judgement.copies = [copy(walk, to: target, now)]
             return nil
         }
         let targets = members[slot].filter { other in
-            other != ingress && !(walk.isTunnelled && cloud.attachments[other]!.peer != nil)
+            other != ingress && !(walk.isTunnelled && cloud.attachments[other]!.isVTEP)
         }
         if targets.isEmpty { return .noReceiver }
         walk.judgement.verdict = .flood
@@ -50,42 +61,32 @@ extension Reference {
         return nil
     }
 
-    /// The frame as it leaves to one target.
-    private func copy(_ walk: Walk, to target: Int, _ now: UInt32) -> Copy {
-        let attachment = cloud.attachments[target]!
-        let endpoint = cloud.endpoints[attachment.endpoint]
-        let network = cloud.networks[attachment.network]
-        if let room = room(target, walk, now), walk.packet > room.bytes {
-            return Copy(attachment: target, reason: room.isPath ? .exceedsPathMTU : .exceedsMTU)
+    /// Where a station was seen last, if that is not too long ago.
+    func seen(_ station: Station, _ now: UInt32) -> Int? {
+        let ageing = UInt32(cloud.networks[station.network].ageing)
+        guard let seen = learned[station], now - seen.second < ageing else { return nil }
+        return seen.attachment
+    }
+
+    /// A router's address as source is another host's of the same router: out of a tunnel, or from a provider network
+    /// where this host sends by another.
+    private func isSibling(_ source: UInt64, _ home: Int, _ walk: Walk) -> Bool {
+        guard let interface = cloud.attachments[home]!.interface else { return false }
+        if walk.isTunnelled { return true }
+        let isProvider = cloud.endpoints[cloud.attachments[walk.judgement.ingress!]!.endpoint].place == .provider
+        let router = cloud.routers[cloud.interfaces[interface].router]
+        let transport = cloud.networks[walk.judgement.network!].transport
+        let own = transport == .flat || transport == .vlan ? router.hostMAC : router.mac
+        return isProvider && source != own.bits
+    }
+
+    /// What comes from outside is the designated host's, unless another host of the router sent it here.
+    private func enterRouter(_ walk: inout Walk, _ target: Int, _ destination: UInt64, _ now: UInt32) -> DropReason? {
+        let interface = cloud.attachments[target]!.interface!
+        let router = cloud.routers[cloud.interfaces[interface].router]
+        if isFromOutside(walk) && !walk.isFromSibling && !router.isDesignated && destination != router.hostMAC.bits {
+            return .notDesignated
         }
-        var copy = Copy(attachment: target)
-        var front: [UInt8] = []
-        let tag = attachment.tpid == 0 ? 0 : 4
-        if let peer = attachment.peer {
-            if case .vxlan(let port) = endpoint.place {
-                copy.destinationPort = port
-                front = [8, 0, 0, 0] + be32(network.identifier << 8)
-            } else {
-                front = [0x20, 0, 0x65, 0x58] + be32(network.identifier)
-            }
-            copy.destination = cloud.peers[peer].address
-            copy.tos = UInt8(walk.tos & 3)
-        } else {
-            let readsTags = endpoint.readsTags || endpoint.place == .provider
-            if walk.isTagged && attachment.tpid == 0 && readsTags {
-                return Copy(attachment: target, reason: .tagWouldEscape)
-            }
-        }
-        let first = walk.content.startIndex
-        copy.bytes.reserveCapacity(front.count + walk.content.count + 4)
-        copy.bytes += front
-        copy.bytes += walk.content[first..<first + 12]
-        if tag != 0 { copy.bytes += be16(attachment.tpid) + be16(walk.priority << 12 | attachment.vid) }
-        copy.bytes += walk.content[(first + 12 + walk.stripped)...]
-        let shift = front.count + tag - walk.stripped
-        copy.offload = walk.offload
-        if walk.offload.flags & 1 != 0 { copy.offload.checksumStart = UInt16(Int(walk.offload.checksumStart) + shift) }
-        if walk.offload.gsoType != 0 { copy.offload.headerLength = UInt16(Int(walk.offload.headerLength) + shift) }
-        return copy
+        return route(&walk, at: interface, now)
     }
 }

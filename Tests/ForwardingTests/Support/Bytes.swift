@@ -4,6 +4,9 @@ import Wire
 
 func be16(_ value: Int) -> [UInt8] { [UInt8(value >> 8 & 255), UInt8(value & 255)] }
 func be32(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(value >> UInt32(24 - 8 * $0) & 255) } }
+func be128(_ value: IPv6Address) -> [UInt8] {
+    [value.high, value.low].flatMap { half in (0..<8).map { UInt8(half >> UInt64(56 - 8 * $0) & 255) } }
+}
 func macBytes(_ mac: MACAddress) -> [UInt8] { (0..<6).map { UInt8(mac.bits >> UInt64(40 - 8 * $0) & 255) } }
 
 /// The one's complement sum of RFC 1071 over whole words, an odd last byte padded with zero.
@@ -31,20 +34,36 @@ func ipv4(
     options: Int = 0,
     from: UInt32 = 0x0A00_0001,
     to: UInt32 = 0x0A00_0002,
+    ttl: Int = 64,
     _ payload: [UInt8]
 ) -> [UInt8] {
     var header: [UInt8] = [UInt8(0x45 + options), UInt8(tos)]
-    header += be16(20 + 4 * options + payload.count) + be16(7) + be16(fragment) + [64, UInt8(number), 0, 0]
+    header += be16(20 + 4 * options + payload.count) + be16(7) + be16(fragment) + [UInt8(ttl), UInt8(number), 0, 0]
     header += be32(from) + be32(to) + [UInt8](repeating: 1, count: 4 * options)
     let checksum = 0xFFFF - onesSum(header[...])
     header.replaceSubrange(10..<12, with: be16(checksum))
     return header + payload
 }
 
-func ipv6(protocol number: Int, tos: Int = 0, _ payload: [UInt8]) -> [UInt8] {
-    let source = [0x20, 0x01, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [1]
-    let destination = [0x20, 0x01, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [2]
-    return be16(0x6000 | tos << 4) + [0, 0] + be16(payload.count) + [UInt8(number), 64] + source + destination + payload
+func ipv6(
+    protocol number: Int,
+    tos: Int = 0,
+    from: IPv6Address = IPv6Address(high: 0x2001_0DB8 << 32, low: 1),
+    to: IPv6Address = IPv6Address(high: 0x2001_0DB8 << 32, low: 2),
+    ttl: Int = 64,
+    _ payload: [UInt8]
+) -> [UInt8] {
+    be16(0x6000 | tos << 4) + [0, 0] + be16(payload.count) + [UInt8(number), UInt8(ttl)] + be128(from) + be128(to)
+        + payload
+}
+
+/// A message of ICMP, or of ICMPv6 between two addresses, with its checksum.
+func icmp(_ type: Int, _ code: Int = 0, _ rest: [UInt8], from: IPv6Address? = nil, to: IPv6Address? = nil) -> [UInt8] {
+    var message = [UInt8(type), UInt8(code), 0, 0] + rest
+    var sum = 0
+    if let from, let to { sum = onesSum((be128(from) + be128(to))[...], 58 + message.count) }
+    message.replaceSubrange(2..<4, with: be16(0xFFFF - onesSum(message[...], sum)))
+    return message
 }
 
 /// A segment of TCP with an unfinished checksum if `partial`, else with one that is wrong in an unremarkable way.

@@ -3,7 +3,7 @@ import Wire
 
 /// A cloud as plain arrays: what the tables are compiled from, and what the reference model reads.
 struct Cloud {
-    enum Transport { case local, flat, vlan, vxlan, gre }
+    enum Transport { case local, flat, vlan, vxlan, gre, routed }
 
     struct Network {
         var tenant: Int
@@ -17,9 +17,12 @@ struct Cloud {
         var isTransparent = false
         var forwardsLinkLocal = false
         var ageing = 300
+        /// Which of its tenant's networks it is: two tenants' networks of one number have the same addresses.
+        var number = 0
     }
 
-    enum Place: Equatable { case unused, port(tenant: Int), provider, vxlan(port: UInt16), gre }
+    /// `ip` is packets of a protocol number, without any header in front.
+    enum Place: Equatable { case unused, port(tenant: Int), provider, vxlan(port: UInt16), gre, ip(Int) }
 
     struct Endpoint {
         var place: Place
@@ -31,12 +34,21 @@ struct Cloud {
     }
 
     struct Attachment {
+        /// -1 of a router's.
         var endpoint: Int
         var network: Int
         /// 0: untagged.
         var tpid = 0
         var vid = 0
         var peer: Int?
+        /// Of a router's own, and of the far end of its tunnel.
+        var interface: Int?
+        /// Of a far end.
+        var tunnel: Tunnel?
+
+        /// A remote VTEP.
+        var isVTEP: Bool { peer != nil && tunnel == nil }
+        var isRouter: Bool { interface != nil && tunnel == nil }
     }
 
     struct Peer {
@@ -56,6 +68,9 @@ struct Cloud {
     var attachments: [Attachment?] = []
     var peers: [Peer] = []
     var homes: [Home] = []
+    var routers: [Router] = []
+    var interfaces: [Interface] = []
+    var neighbors: [Neighbor] = []
 
     // MARK: Building one by hand
 
@@ -92,7 +107,7 @@ struct Cloud {
 
     /// The attachments of a network in slot order: where a flooded frame goes.
     func members(of network: Int) -> [Int] {
-        attachments.indices.filter { attachments[$0]?.network == network }
+        attachments.indices.filter { attachments[$0]?.network == network && attachments[$0]?.interface == nil }
     }
 }
 
@@ -110,6 +125,9 @@ extension Cloud {
                 row.kind = EndpointKind.vxlan
                 row.port = UInt32(port)
             case .gre: row.kind = EndpointKind.gre
+            case .ip(let number):
+                row.kind = EndpointKind.ip
+                row.port = UInt32(number)
             }
             row.flags = endpoint.readsTags ? EndpointRecord.vlanAware : 0
             row.mtu = UInt32(endpoint.mtu)
@@ -138,6 +156,7 @@ extension Cloud {
         for home in homes {
             builder.tell(segment: UInt32(home.network), mac: home.mac, at: UInt32(home.attachment))
         }
+        compileRouters(&builder)
         return builder
     }
 
@@ -149,6 +168,7 @@ extension Cloud {
         case .vlan: row.kind = SegmentKind.vlan
         case .vxlan: row.kind = SegmentKind.vxlan
         case .gre: row.kind = SegmentKind.gre
+        case .routed: row.kind = SegmentKind.routed
         }
         if network.learns { row.flags |= SegmentRecord.learning }
         if network.dropsUnknown { row.flags |= SegmentRecord.dropUnknownUnicast }
@@ -162,6 +182,7 @@ extension Cloud {
     }
 
     private func place(_ attachment: Attachment, _ slot: UInt32, _ builder: inout SnapshotBuilder) {
+        if attachment.interface != nil { return placeRouter(attachment, slot, &builder) }
         var row = AttachmentRecord()
         switch endpoints[attachment.endpoint].place {
         case .provider: row.kind = AttachmentKind.provider

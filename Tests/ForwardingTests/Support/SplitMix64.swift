@@ -1,7 +1,7 @@
 import Glibc
 
 /// Sebastiano Vigna's SplitMix64: small, and the same on every machine, so that a seed is enough to repeat a run.
-struct SplitMix64 {
+struct SplitMix64: RandomNumberGenerator {
     var state: UInt64
 
     init(seed: UInt64) { state = seed }

@@ -11,7 +11,14 @@ final class LiveTables {
     private let image: UnsafeMutableRawPointer
     private let region: UnsafeMutableRawPointer
 
-    static let capacity = StateCapacity(endpoints: 64, segments: 64, attachments: 256, peers: 16, macBuckets: 1024)
+    static let capacity = StateCapacity(
+        endpoints: 64,
+        segments: 64,
+        attachments: 256,
+        peers: 16,
+        macBuckets: 1024,
+        neighborBuckets: 1024
+    )
 
     init(_ builder: SnapshotBuilder, seed: UInt64) throws {
         let bytes = builder.freeze(generation: 1, seed: seed)
@@ -52,6 +59,29 @@ struct Copy: Equatable {
     var destination = IPv6Address(high: 0, low: 0)
     var destinationPort: UInt16 = 0
     var tos: UInt8 = 0
+    /// Bytes of VXLAN or GRE header.
+    var tunnelLength = 0
+    /// The EtherType of an IP packet without a frame around it, or 0.
+    var networkType = 0
+
+    init(
+        attachment: Int,
+        reason: DropReason? = nil,
+        bytes: [UInt8] = [],
+        offload: Offload = .none,
+        destination: IPv6Address? = nil,
+        destinationPort: UInt16 = 0,
+        tos: UInt8 = 0
+    ) {
+        self.attachment = attachment
+        self.reason = reason
+        self.bytes = bytes
+        self.offload = offload
+        self.destination = destination ?? self.destination
+        self.destinationPort = destinationPort
+        self.tos = tos
+        tunnelLength = destination == nil ? 0 : 8
+    }
 }
 
 /// Memory that ends at a page nobody may touch: a frame placed against its end catches every read behind the frame.
@@ -110,7 +140,7 @@ final class FrameMemory {
             (to + Int(out.headerLength)).copyMemory(from: out.payload!, byteCount: out.payloadLength)
             count = out.length
         }
-        return Copy(
+        var copy = Copy(
             attachment: Int(target),
             bytes: bytes,
             offload: out.offload,
@@ -118,5 +148,8 @@ final class FrameMemory {
             destinationPort: out.destinationPort,
             tos: out.tos
         )
+        copy.tunnelLength = Int(out.tunnelHeaderLength)
+        copy.networkType = Int(out.networkType)
+        return copy
     }
 }
