@@ -50,7 +50,7 @@ struct ShowCommand: AsyncParsableCommand {
     var router: String?
 
     @Option(
-        help: "At most so many addresses or routes; 0 shows all (fdb, neighbors, routes). 1000 without --json, else all."
+        help: "At most so many addresses or routes (fdb, neighbors, routes); 0 is all. 1000, with --json all."
     )
     var limit: Int?
 
