@@ -202,17 +202,29 @@ def test_two_packet_routes_of_one_kind_are_refused(wire):
 
 
 def test_capture_on_a_tunnel(wire, tmp_path):
-    mark = token()
+    """Both ways, each packet once, and no Ethernet header around it."""
+    sent, mark = token(), token()
     path = str(tmp_path / "branch.pcapng")
     process = start(SLUICE, "capture", "--network", "red/gw/branch", "-w", path, "--run-dir", wire.switch.directory)
     wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0, "the capture to begin")
-    wire.ends["red"].send(bytes(Ether(src="02:00:00:00:00:01", dst=MAC) / inner(token())))
+    wire.ends["red"].send(bytes(Ether(src="02:00:00:00:00:01", dst=MAC) / inner(sent)))
     wire.under.send(outer(wire, bytes(inner(mark, "10.9.0.1", "10.0.0.11"))))
     wire.ends["red"].wait_for(mark)
-    wait_until(lambda: mark in open(path, "rb").read(), "the packet in the file")
+    wait_until(lambda: mark in open(path, "rb").read() and sent in open(path, "rb").read(), "both packets in the file")
     end(process)
     packets = [packet for packet in PcapNgReader(path)]
-    assert any(IP in packet and packet[IP].src == "10.9.0.1" for packet in packets)
+    for what, source in ((sent, "10.0.0.11"), (mark, "10.9.0.1")):
+        # What the tenant refuses comes back inside an ICMP error.
+        found = [packet for packet in packets if what in bytes(packet) and packet.proto == 17]
+        assert len(found) == 1 and found[0].__class__ is IP and found[0].src == source, packets
+
+
+def test_trace_out_of_a_tunnel(wire):
+    view = wire.switch.trace("--in", "red/gw/branch", "udp 10.9.0.1 > 10.0.0.11 dport=53")
+    assert view["network"] == "red/gw/branch" and view["target"] == "red/app", view
+    assert [output["endpoint"] for output in view["outputs"]] == ["red/web"]
+    spoofed = wire.switch.trace("--in", "red/gw/branch", "udp 10.0.0.99 > 10.0.0.11")
+    assert spoofed["verdict"] == "drop" and spoofed["reason"] == "reversePath", spoofed
 
 
 def test_show_says_what_a_tunnel_is(wire):

@@ -51,7 +51,8 @@ def switch(module_bench):
 
 # -- show
 
-TABLES = ["status", "ports", "uplinks", "networks", "fdb", "tunnels", "counters", "drops"]
+TABLES = ["status", "ports", "uplinks", "networks", "fdb", "routers", "routes", "neighbors", "tunnels", "counters",
+          "drops"]
 
 
 @pytest.mark.parametrize("what", [None, *TABLES])
