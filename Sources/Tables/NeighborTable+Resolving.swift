@@ -64,10 +64,10 @@ extension NeighborTable {
     ///
     /// - Returns: 1 if the question is to be repeated now (and notes that it is), 2 if there is nothing to wait for any
     ///   more: nobody has answered in time (the entry has failed, also if it was known once, and is forgotten after
-    ///   `failedSeconds`), or the entry had to give way to another. Else 0.
+    ///   `failedSeconds`), or the entry is outlived or had to give way to another. Else 0.
     public func review(segment: UInt32, _ address: IPv6Address, now: UInt32, snapshot: Snapshot) -> Int {
         let i = index(segment, address, snapshot)
-        guard i >= 0 else { return 2 }
+        guard i >= 0, !isOutlived(entries[i], now) else { return 2 }
         guard entries[i].questions > 0, entries[i].state != State.failed else { return 0 }
         if now == entries[i].asked { return 0 }
         if entries[i].questions < NeighborTable.questionLimit {

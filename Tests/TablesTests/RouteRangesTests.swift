@@ -127,6 +127,23 @@ import Wire
         #expect(family.find(owned.snapshot, router: 0, ten.last &+ family.step) == twin.routes[5])
     }
 
+    @Test("the first and the last addresses are like any other", arguments: TestFamily.allCases)
+    func ends(family: TestFamily) throws {
+        let last = 0 &- family.step
+        let ends = [0, family.step, last - family.step, last]
+        // Each set of hosts at the ends, with and without a route for the rest.
+        for hosts in 0..<16 {
+            for rest in [[], [TestPrefix(0, 0)], [TestPrefix(0, 1), TestPrefix(1 << 127, 1)]] {
+                var builder = SnapshotBuilder()
+                let there = ends.indices.filter { hosts >> $0 & 1 != 0 }
+                let twin = builder.addRouter(family, rest + there.map { TestPrefix(ends[$0], family.width) })
+                let owned = try OwnedSnapshot(builder.freeze(generation: 1, seed: 3))
+                let addresses = ends + [2 * family.step, last - 2 * family.step, 1 << 127, 1 << 127 - family.step]
+                check(owned.snapshot, router: 0, family, twin.find, addresses: addresses, "hosts \(there)")
+            }
+        }
+    }
+
     @Test("host bits of a prefix do not count", arguments: TestFamily.allCases)
     func hostBits(family: TestFamily) throws {
         var builder = SnapshotBuilder()
