@@ -72,7 +72,7 @@ extension Reference {
 
     /// Asks again, or gives up.
     mutating func review(_ host: Host, _ now: UInt32) {
-        guard var known = neighbors[host], known.questions > 0, known.state != .failed, known.asked != now else {
+        guard var known = resolved(host, now), known.questions > 0, known.state != .failed, known.asked != now else {
             return
         }
         if known.questions < 3 { known.questions += 1 } else { known.state = .failed }
