@@ -96,6 +96,94 @@ struct AllocationTests {
         }
     }
 
+    @Test func routersKeepTheirSlots() throws {
+        var topology = try routed()
+        let first = try compile(topology)
+        func slots(_ allocation: SlotAllocation) throws -> [UInt32] {
+            try ["red", "blue"].flatMap { tenant -> [UInt32] in
+                let router = try #require(allocation.router(RouterKey(tenant: tenant, router: "gw")))
+                let keys =
+                    ["app", "data", "lan"].map { SegmentKey(tenant: tenant, network: $0) }
+                    + ["branch", "six"].map { SegmentKey(tenant: tenant, router: "gw", tunnel: $0) }
+                return try [router]
+                    + keys.flatMap { key -> [UInt32] in
+                        let segment = try #require(allocation.segment(key))
+                        let interface = try #require(allocation.interface(router: router, segment: segment))
+                        return try [
+                            segment, interface, #require(allocation.attachment(segment: segment, interface: interface)),
+                        ]
+                    }
+            }
+        }
+        let before = try slots(first.allocation)
+        #expect(Set(before).count < before.count)
+        topology.tenants.reverse()
+        for i in topology.tenants.indices {
+            topology.tenants[i].routers[0].interfaces.reverse()
+            topology.tenants[i].routers[0].tunnels.removeAll { $0.name == "office" }
+            topology.tenants[i].routers[0].routes.removeAll()
+        }
+        topology.tenants[0].routers.insert(
+            Router(
+                tenant: topology.tenants[0].name,
+                name: "another",
+                interfaces: [RouterInterface(network: "app", addresses: [prefix("10.0.0.2/24")])]
+            ),
+            at: 0
+        )
+        let second = try compile(topology, generation: 2, from: first.allocation)
+        #expect(try slots(second.allocation) == before)
+        // What the tunnels gave up is somebody else's only with a new generation.
+        let offices = ["red", "blue"].map {
+            first.allocation.segment(SegmentKey(tenant: $0, router: "gw", tunnel: "office"))
+        }
+        topology.tenants[0].networks.append(Network(tenant: topology.tenants[0].name, name: "new", segment: .local))
+        topology.tenants[0].ports.append(port(topology.tenants[0].name, "new", on: "h1", in: "new"))
+        let third = try compile(topology, generation: 3, from: second.allocation)
+        let new = try #require(third.allocation.segment(SegmentKey(tenant: topology.tenants[0].name, network: "new")))
+        let mapped = try Mapped(third.image)
+        #expect(mapped.snapshot.segments[Int(new)].generation == 1)
+        #expect(offices.contains(new))
+    }
+
+    @Test func aTunnelWithAnotherFarEndIsAnotherTunnel() throws {
+        let key = SegmentKey(tenant: "red", router: "gw", tunnel: "office")
+        let first = try compile(try routed())
+        let slot = try #require(first.allocation.segment(key))
+        func generation(after change: (inout RouterTunnel) -> Void) throws -> UInt8 {
+            var topology = try routed()
+            change(&topology.tenants[0].routers[0].tunnels[2])
+            // The same whether the switch went on or was started again.
+            let recovered = try SlotAllocation(recoveredFrom: Mapped(first.image).snapshot)
+            let second = try compile(topology, generation: 2, from: recovered)
+            #expect(try second.image == compile(topology, generation: 2, from: first.allocation).image)
+            #expect(second.allocation.segment(key) == slot)
+            let mapped = try Mapped(second.image)
+            return mapped.snapshot.segments[Int(slot)].generation
+        }
+        #expect(try generation { _ in } == 0)
+        #expect(try generation { $0.mtu = 1300 } == 0)
+        #expect(try generation { $0.checksum = false } == 0)
+        #expect(try generation { $0.remote = address("198.51.100.77") } == 1)
+        #expect(try generation { $0.key = 77 } == 1)
+        #expect(try generation { $0.key = nil } == 1)
+        #expect(try generation { $0.kind = .ipip } == 1)
+    }
+
+    @Test func routersAreRecoveredFromASnapshot() throws {
+        var topology = try routed()
+        var compiled = try compile(topology)
+        for generation in 2...5 as ClosedRange<UInt64> {
+            if generation == 3 { topology.tenants[0].routers[0].tunnels[0].host = "h2" }
+            if generation == 3 { topology.tenants[0].routers[0].tunnels[0].local = address("192.0.2.2") }
+            if generation == 4 { topology.tenants[0].routers.removeAll() }
+            if generation == 5 { topology.tenants[0].routers = try routed().tenants[0].routers }
+            compiled = try compile(topology, generation: generation, from: compiled.allocation)
+            let mapped = try Mapped(compiled.image)
+            #expect(SlotAllocation(recoveredFrom: mapped.snapshot) == compiled.allocation)
+        }
+    }
+
     @Test func everythingIsRecoveredFromASnapshot() throws {
         var topology = twins()
         topology.tenants[0].networks.append(Network(tenant: "red", name: "tun", segment: .gre(key: 9)))

@@ -269,6 +269,81 @@ struct RouterTests {
         #expect(mapped.snapshot.neighbor("blue/other", "10.0.1.2") == nil)
     }
 
+    @Test func socketsAreOpenedForTunnelsAlone() throws {
+        var topology = try routed()
+        topology.hosts[0].vteps.append(address("2001:db8::1"))
+        for i in topology.tenants.indices {
+            topology.tenants[i].networks[1].segment = .vxlan(id: UInt32(800 + i), port: 4789)
+            topology.tenants[i].routers[0].tunnels.removeAll { $0.kind != .gre }
+        }
+        var keys = Set(try compile(topology).endpoints.map(\.key))
+        #expect(keys.contains(.gre(address: address("192.0.2.1"))))
+        #expect(!keys.contains(.gre(address: address("2001:db8::1"))))
+        #expect(!keys.contains(.ip(address: address("192.0.2.1"), .ka9q)))
+        topology.tenants[0].routers[0].tunnels[0] = RouterTunnel(
+            name: "office",
+            kind: .sit,
+            host: "h1",
+            local: address("2001:db8::1"),
+            remote: address("2001:db8:f::1")
+        )
+        keys = Set(try compile(topology).endpoints.map(\.key))
+        for kind in EncapsulationProtocol.allCases {
+            #expect(keys.contains(.ip(address: address("2001:db8::1"), kind)))
+            #expect(!keys.contains(.ip(address: address("192.0.2.1"), kind)))
+        }
+    }
+
+    @Test func routesThatLeadOutTheSameWayShareIt() throws {
+        var topology = try routed()
+        topology.tenants[0].routers[0].routes = (0..<1000).map { i in
+            let hops: [[Route.Hop]] = [
+                [.tunnel("branch")], [.gateway(address("10.0.0.200"))],
+                [.gateway(address("10.0.0.200")), .tunnel("branch")],
+            ]
+            return Route(to: prefix("20.\(i / 250).\(i % 250).0/24"), action: .forward(hops[i % 3]))
+        }
+        let mapped = try Mapped(try compile(topology).image)
+        let router = mapped.snapshot.router("red/gw")!
+        var hops: Set<UInt32> = []
+        var routes = 0
+        for i in 0..<Int(mapped.snapshot.routeCount) {
+            let row = mapped.snapshot.routes[i]
+            guard row.router == router, row.kind == RouteKind.static else { continue }
+            routes += 1
+            hops.insert(row.hopStart)
+        }
+        #expect(routes == 1000 && hops.count == 3)
+        #expect(mapped.snapshot.route("red/gw", "20.0.0.9") == "tunnel branch ipip 192.0.2.1 to 198.51.100.1")
+        #expect(mapped.snapshot.route("red/gw", "20.0.1.9") == "via 10.0.0.200 app")
+        #expect(mapped.snapshot.route("red/gw", "20.3.249.9") == "tunnel branch ipip 192.0.2.1 to 198.51.100.1")
+        #expect(mapped.snapshot.route("blue/gw", "20.0.1.9") == "tunnel office gre 192.0.2.1 to 198.51.100.9")
+    }
+
+    @Test func aRouterWithoutAWayInIsNowhere() throws {
+        var topology = try routed()
+        // Joined by lan, whose device h2 has not: there only the second router has something to do.
+        topology.hosts[1].physical = []
+        topology.tenants[0].routers.append(
+            Router(
+                tenant: "red",
+                name: "hermit",
+                interfaces: [RouterInterface(network: "lan", addresses: [prefix("10.0.2.2/24")])]
+            )
+        )
+        #expect(try Mapped(try compile(topology).image).snapshot.router("red/hermit") != nil)
+        let there = try Mapped(try compile(topology, "h2").image)
+        #expect(there.snapshot.router("red/hermit") == nil && there.snapshot.router("red/gw") != nil)
+    }
+
+    @Test func memoryOfNeighborsIsTold() throws {
+        let table = StateCapacity.standard.neighborBuckets * 4 * 40
+        var topology = try routed()
+        let with = try compile(topology).memory
+        for i in topology.tenants.indices { topology.tenants[i].routers = [] }
+        #expect(try with.learned - compile(topology).memory.learned == table)
+    }
+
     @Test func whatCannotBeIsRefused() throws {
         func refusal(_ host: String = "h1", _ change: (inout Topology) -> Void) throws -> CompileError.Reason? {
             var topology = try routed()
