@@ -157,7 +157,8 @@ extension NeighborTable {
                     rank = 1 << 60 | free
                 } else {
                     let theirs = held(entry.segment, snapshot)
-                    guard isOwn || !isFull && theirs > mine else { continue }
+                    // Nobody holds more than a segment at its limit.
+                    guard isOwn || theirs > mine else { continue }
                     let unanswered: UInt64 = entry.state == State.reachable ? 1 : 2
                     rank = unanswered << 56 | UInt64(theirs) << 32 | UInt64(NeighborTable.age(entry.confirmed, now))
                 }
