@@ -16,6 +16,7 @@ struct ControlThread: ~Copyable {
     private var stateFD: Int32 = -1
     private var snapshotFD: Int32 = -1
     private var snapshotMapping: Mapping?
+    private var snapshot: Snapshot?
     private var generation: UInt64 = 0
     private var captures: [UInt32: Mapping] = [:]
 
@@ -171,26 +172,29 @@ struct ControlThread: ~Copyable {
     private mutating func takeSnapshot(_ command: Command, _ fds: [Int32]) -> Int32 {
         guard fds.count == 1, let mapping = Mapping(fds[0], writable: false, populate: true) else { return -EINVAL }
         guard
-            var snapshot = try? Snapshot(
+            var new = try? Snapshot(
                 validating: UnsafeRawBufferPointer(start: mapping.base, count: mapping.count)
             )
         else {
             mapping.unmap()
             return -EINVAL
         }
-        let result = withUnsafeMutablePointer(to: &snapshot) {
+        let result = withUnsafeMutablePointer(to: &new) {
             mailbox.perform(Order(command: command, pointer: UnsafeMutableRawPointer($0)))
         }
         guard result == 0 else {
+            new.forget()
             mapping.unmap()
             return result
         }
         // The worker has let go of the old one.
+        snapshot?.forget()
         snapshotMapping?.unmap()
+        snapshot = new
         if snapshotFD >= 0 { close(snapshotFD) }
         snapshotMapping = mapping
         snapshotFD = fds[0]
-        generation = snapshot.generation
+        generation = new.generation
         return 0
     }
 

@@ -44,39 +44,53 @@ extension Snapshot {
         }
         func count(_ section: Section) -> UInt32 { UInt32(clamping: counts[section.rawValue]) }
 
-        generation = base.loadUnaligned(fromByteOffset: SnapshotHeader.generationOffset, as: UInt64.self)
-        endpointCount = count(.endpoints)
-        segmentCount = count(.segments)
-        attachmentCount = count(.attachments)
-        peerCount = count(.peers)
-        endpoints = rows(.endpoints, EndpointRecord.self)
-        segments = rows(.segments, SegmentRecord.self)
-        attachments = rows(.attachments, AttachmentRecord.self)
-        peers = rows(.peers, PeerRecord.self)
-        flood = rows(.flood, UInt32.self)
-        routerCount = count(.routers)
-        interfaceCount = count(.interfaces)
-        routeCount = count(.routes)
-        neighborCount = count(.neighbors)
-        routers = rows(.routers, RouterRecord.self)
-        interfaces = rows(.interfaces, InterfaceRecord.self)
-        addresses = rows(.addresses, InterfaceAddress.self)
-        routes = rows(.routes, RouteRecord.self)
-        hops = rows(.hops, NextHopRecord.self)
-        rangesIPv4 = rows(.rangesIPv4, RangeIPv4.self)
-        rangesIPv6 = rows(.rangesIPv6, RangeIPv6.self)
-        rangeIndex = rows(.rangeIndex, UInt32.self)
-        neighbors = rows(.neighbors, NeighborRecord.self)
-        vlanIndex = index(.vlanIndex)
-        vniIndex = index(.vniIndex)
-        memberIndex = index(.memberIndex)
-        peerIndex = index(.peerIndex)
-        toldIndex = index(.toldIndex)
-        interfaceIndex = index(.interfaceIndex)
-        neighborIndex = index(.neighborIndex)
-        tunnelIndex = index(.tunnelIndex)
-        strings = starts[Section.strings.rawValue]
-        stringBytes = counts[Section.strings.rawValue]
+        self.init(
+            SnapshotPlaces(
+                generation: base.loadUnaligned(fromByteOffset: SnapshotHeader.generationOffset, as: UInt64.self),
+                endpointCount: count(.endpoints),
+                segmentCount: count(.segments),
+                attachmentCount: count(.attachments),
+                peerCount: count(.peers),
+                endpoints: rows(.endpoints, EndpointRecord.self),
+                segments: rows(.segments, SegmentRecord.self),
+                attachments: rows(.attachments, AttachmentRecord.self),
+                peers: rows(.peers, PeerRecord.self),
+                flood: rows(.flood, UInt32.self),
+                routerCount: count(.routers),
+                interfaceCount: count(.interfaces),
+                routeCount: count(.routes),
+                neighborCount: count(.neighbors),
+                routers: rows(.routers, RouterRecord.self),
+                interfaces: rows(.interfaces, InterfaceRecord.self),
+                addresses: rows(.addresses, InterfaceAddress.self),
+                routes: rows(.routes, RouteRecord.self),
+                hops: rows(.hops, NextHopRecord.self),
+                rangesIPv4: rows(.rangesIPv4, RangeIPv4.self),
+                rangesIPv6: rows(.rangesIPv6, RangeIPv6.self),
+                rangeIndex: rows(.rangeIndex, UInt32.self),
+                neighbors: rows(.neighbors, NeighborRecord.self),
+                vlanIndex: index(.vlanIndex),
+                vniIndex: index(.vniIndex),
+                memberIndex: index(.memberIndex),
+                peerIndex: index(.peerIndex),
+                toldIndex: index(.toldIndex),
+                interfaceIndex: index(.interfaceIndex),
+                neighborIndex: index(.neighborIndex),
+                tunnelIndex: index(.tunnelIndex),
+                strings: starts[Section.strings.rawValue],
+                stringBytes: counts[Section.strings.rawValue]
+            )
+        )
+        do throws(SnapshotError) {
+            try check(starts, counts)
+        } catch {
+            forget()
+            throw error
+        }
+    }
+
+    /// Everything that refers to something. `starts` and `counts` are those of the sections.
+    private func check(_ starts: [UnsafeRawPointer], _ counts: [Int]) throws(SnapshotError) {
         try checkReferences(floodEntries: counts[Section.flood.rawValue])
         try checkRouters(
             addresses: counts[Section.addresses.rawValue],
@@ -90,7 +104,7 @@ extension Snapshot {
             (.peerIndex, peerCount), (.toldIndex, attachmentCount), (.interfaceIndex, endpointCount),
             (.neighborIndex, neighborCount), (.tunnelIndex, attachmentCount),
         ] {
-            let entries = rows(section, FrozenIndex.Entry.self)
+            let entries = starts[section.rawValue].assumingMemoryBound(to: FrozenIndex.Entry.self)
             try Snapshot.check(entries, counts[section.rawValue], section, limit)
             guard [.vlanIndex, .memberIndex, .toldIndex, .tunnelIndex].contains(section) else { continue }
             for i in 0..<counts[section.rawValue] where entries[i].value != FrozenIndex.none {

@@ -44,43 +44,23 @@ enum SnapshotHeader {
     static let length = 64 + 16 * Section.allCases.count
 }
 
-/// Told state, as the datapath sees it: one immutable flat image, replaced whole. A view: it does not own the memory.
-/// Every key begins with an endpoint or a segment, so a look-up without a tenant cannot be written.
+/// Told state, as the datapath sees it: one immutable flat image, replaced whole. A view: it does not own the memory of
+/// the image. Every key begins with an endpoint or a segment, so a look-up without a tenant cannot be written.
+///
+/// One word: it is handed from stage to stage for every frame.
 @frozen
 public struct Snapshot: @unchecked Sendable {
-    public let generation: UInt64
-    public let endpointCount: UInt32
-    public let segmentCount: UInt32
-    public let attachmentCount: UInt32
-    public let peerCount: UInt32
-    public let endpoints: UnsafePointer<EndpointRecord>
-    public let segments: UnsafePointer<SegmentRecord>
-    public let attachments: UnsafePointer<AttachmentRecord>
-    public let peers: UnsafePointer<PeerRecord>
-    public let flood: UnsafePointer<UInt32>
-    public let routerCount: UInt32
-    public let interfaceCount: UInt32
-    public let routeCount: UInt32
-    public let neighborCount: UInt32
-    public let routers: UnsafePointer<RouterRecord>
-    public let interfaces: UnsafePointer<InterfaceRecord>
-    public let addresses: UnsafePointer<InterfaceAddress>
-    public let routes: UnsafePointer<RouteRecord>
-    public let hops: UnsafePointer<NextHopRecord>
-    public let rangesIPv4: UnsafePointer<RangeIPv4>
-    public let rangesIPv6: UnsafePointer<RangeIPv6>
-    public let rangeIndex: UnsafePointer<UInt32>
-    public let neighbors: UnsafePointer<NeighborRecord>
-    public let vlanIndex: FrozenIndex
-    public let vniIndex: FrozenIndex
-    public let memberIndex: FrozenIndex
-    public let peerIndex: FrozenIndex
-    public let toldIndex: FrozenIndex
-    public let interfaceIndex: FrozenIndex
-    public let neighborIndex: FrozenIndex
-    public let tunnelIndex: FrozenIndex
-    public let strings: UnsafeRawPointer
-    public let stringBytes: Int
+    @usableFromInline let places: UnsafePointer<SnapshotPlaces>
+
+    /// Takes the places that validation found; `forget` gives their memory back.
+    init(_ found: SnapshotPlaces) {
+        let memory = UnsafeMutablePointer<SnapshotPlaces>.allocate(capacity: 1)
+        memory.initialize(to: found)
+        places = UnsafePointer(memory)
+    }
+
+    /// Gives back what the view itself takes. Nobody may use it, or a copy of it, any more.
+    public func forget() { places.deallocate() }
 
     /// The attachment of a tagged frame on a VLAN-aware endpoint, or `noSlot`.
     @inlinable @inline(__always)

@@ -158,6 +158,7 @@ extension Switch {
                     datapath.send(.init(Command.Kind.detach, slot: slot))
                 }
             }
+            view.forget()
             throw error
         }
         // What the kernel has told about interfaces while they were set up concerns nobody yet.
@@ -171,6 +172,7 @@ extension Switch {
             _ = device.handle(.opened(endpoint.interface))
             devices[slot] = device
         }
+        snapshot?.forget()
         image = memory
         snapshot = view
         generation = view.generation
