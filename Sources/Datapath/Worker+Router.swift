@@ -12,7 +12,7 @@ extension Worker {
     /// Originals that may wait to be sent at a time.
     static var originals: Int { 64 }
     /// Addresses that may be asked for at a time.
-    static var questionCapacity: Int { 256 }
+    static var questionCapacity: Int { 1024 }
 
     /// Notes what a frame says about addresses, and sends what it asks for beside its way.
     @inline(never)
@@ -71,7 +71,7 @@ extension Worker {
         ask(news)
         let entry = state.taught.neighbors.find(segment: news.segment, news.address, now: now, snapshot: snapshot)
         let isAsked = entry.state == NeighborTable.State.incomplete
-        if isAsked, !isReleasing, held.hold(frame, segment: news.segment, address: news.address) { return }
+        if isAsked, !isReleasing, held.hold(frame, segment: news.segment, address: news.address) { return track(news) }
         // A frame that has waited once and would have to again has waited long enough.
         let reason: DropReason = isReleasing ? .neighborUnresolved : .tooManyUnresolved
         state.countDrop(reason.rawValue, endpoint: frame.endpoint, segment: decision.segment)
@@ -79,15 +79,23 @@ extension Worker {
     }
 
     private mutating func ask(_ news: NeighborNews) {
-        guard questionCount < Worker.questionCapacity,
+        // The fewer places are left, the fewer a network may have: a tenant that scans leaves room for the others.
+        let free = UInt32(Worker.questionCapacity - questionCount)
+        guard state.taught.neighbors.unanswered(news.segment, snapshot) * 4 <= free,
             rates.allow(.question, segment: news.segment, now: milliseconds),
             state.taught.neighbors.ask(segment: news.segment, news.address, now: now, snapshot: snapshot)
         else { return }
         sendQuestion(news)
+        track(news)
+    }
+
+    /// Has an address looked after once a second. One that was being asked for before this process began is not yet.
+    private mutating func track(_ news: NeighborNews) {
         for i in 0..<questionCount
         where questions[i].segment == news.segment && questions[i].address == news.address {
             return
         }
+        guard questionCount < Worker.questionCapacity else { return }
         questions[questionCount] = news
         questionCount += 1
     }
