@@ -144,15 +144,6 @@ extension Loader {
             )
             return nil
         }
-        // Tables hold IPv4 in this shape: it would be taken for the IPv4 prefix.
-        if case .v6(let address) = prefix.address, prefix.length >= 96, let v4 = address.mappedIPv4 {
-            refuse(
-                node.place,
-                path,
-                "`\(shown(text))` is an IPv4 address written as IPv6; write \(v4)/\(prefix.length - 96)"
-            )
-            return nil
-        }
         return prefix
     }
 

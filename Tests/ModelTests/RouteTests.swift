@@ -19,11 +19,6 @@ import Wire
                 "the route leads nowhere: write `via`, a gateway's address or a tunnel's name, or `type: blackhole`"
             ),
             route("to: 10.8.0.0/16, via: branch, type: blackhole", "type", "the route has both `via` and `type`"),
-            route(
-                "to: \"::ffff:10.8.0.0/112\", via: branch",
-                "to",
-                "is an IPv4 address written as IPv6; write 10.8.0.0/16"
-            ),
             route("to: 10.8.0.0/16, type: drop", "type", "is `blackhole` or `unreachable` or `prohibit`, found `drop`"),
             route(
                 "to: 10.8.0.0/16, via: branch, metric: 5",
