@@ -327,7 +327,8 @@ GRE_CASES = [
     ("no key", lambda frame: f.gre(frame), "greNoKey"),
     ("unknown key", lambda frame: f.gre(frame, KEY + 100), "unknownKey"),
     ("key 0", lambda frame: f.gre(frame, 0), "unknownKey"),
-    ("IPv4 inside", lambda frame: f.gre(frame, KEY, protocol=0x0800), "greProtocol"),
+    # That would be a router's tunnel, and none has the key.
+    ("IPv4 inside", lambda frame: f.gre(frame, KEY, protocol=0x0800), "unknownKey"),
     ("another protocol", lambda frame: f.gre(frame, KEY, protocol=0x88BE), "greProtocol"),
     # RFC 2784 §2.3: bits 1 to 5 that no later RFC gave a meaning must be zero, and so must the version.
     *((f"bit {bit}", lambda frame, bit=bit: f.gre(frame, KEY, flags=0x8000 >> bit), "greHeader") for bit in (1, 4, 5)),

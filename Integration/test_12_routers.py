@@ -98,11 +98,11 @@ def test_the_gateway_is_asked_on_the_spot(world):
         frames = [Ether(frame) for frame in under.drain()]
         inner = [frame[UDP].payload.payload for frame in frames if UDP in frame and frame[UDP].dport == 4789]
         assert inner, "nothing crossed the underlay"
-        assert not [frame for frame in inner if frame.type == 0x0806], "ARP crossed the underlay"
-        gateways = {"fd00::1", "fd00:1::1"}
-        asked = [frame for frame in inner if "ND_NS" in frame.summary() and frame.payload.payload.tgt in gateways]
-        assert not asked
-        assert not [frame for frame in cache.drain() if frame[12:14] == b"\x08\x06"]
+        gateways = {"10.0.0.1", "10.0.1.1", "fd00::1", "fd00:1::1"}
+        inner += [Ether(frame) for frame in cache.drain()]
+        # Stations may ask for each other meanwhile.
+        assert not [frame for frame in inner if frame.type == 0x0806 and frame.payload.pdst in gateways]
+        assert not [frame for frame in inner if "ND_NS" in frame.summary() and frame.payload.payload.tgt in gateways]
 
 
 def test_link_local_addresses_of_the_router(world):
