@@ -10,10 +10,19 @@ struct HeldFrames: ~Copyable {
     static let perAddress = 4
     static let perSegment = 24
 
+    /// Whose a frame is: the network that it came in by, and who had that network's slot and the endpoint's.
+    struct Owner: Equatable {
+        var segment: UInt32
+        var segmentGeneration: UInt8
+        var endpointGeneration: UInt16
+    }
+
     private struct Place {
         var frame: Frame
+        var owner: Owner
         var segment: UInt32
         var address: IPv6Address
+        var number: UInt64
     }
 
     private let pool = BufferPool(count: HeldFrames.capacity)
@@ -21,6 +30,8 @@ struct HeldFrames: ~Copyable {
     /// Whether a place is taken: 1 while the frame waits, 2 when it is on its way and its bytes are still needed.
     private let taken: UnsafeMutablePointer<UInt8>
     private(set) var count = 0
+    /// Frames held so far: each has its number, by which they go in the order in which they came.
+    private var numbers: UInt64 = 0
 
     init() {
         places = .allocate(capacity: HeldFrames.capacity)
@@ -34,7 +45,7 @@ struct HeldFrames: ~Copyable {
     }
 
     /// Keeps a copy. False if there are too many already.
-    mutating func hold(_ frame: Frame, segment: UInt32, address: IPv6Address) -> Bool {
+    mutating func hold(_ frame: Frame, of owner: Owner, segment: UInt32, address: IPv6Address) -> Bool {
         guard frame.length <= BufferPool.capacity else { return false }
         var free = -1
         var ofSegment = 0
@@ -51,23 +62,29 @@ struct HeldFrames: ~Copyable {
         var copy = frame
         copy.bytes = pool.buffer(free)
         copy.bytes.copyMemory(from: frame.bytes, byteCount: frame.length)
-        (places + free).initialize(to: Place(frame: copy, segment: segment, address: address))
+        (places + free).initialize(
+            to: Place(frame: copy, owner: owner, segment: segment, address: address, number: numbers)
+        )
         taken[free] = 1
         count += 1
+        numbers &+= 1
         return true
     }
 
-    /// Lets one frame go that waited for an address; its bytes stay until `forgetReleased`. Frames come in no order: they
-    /// are a flow's first.
-    mutating func release(segment: UInt32, address: IPv6Address) -> Frame? {
+    /// Lets the frame go that has waited longest for an address; its bytes stay until `forgetReleased`.
+    mutating func release(segment: UInt32, address: IPv6Address) -> (frame: Frame, owner: Owner)? {
         guard count > 0 else { return nil }
+        var first = -1
         for i in 0..<HeldFrames.capacity
-        where taken[i] == 1 && places[i].segment == segment && places[i].address == address {
-            taken[i] = 2
-            count -= 1
-            return places[i].frame
+        where taken[i] == 1 && places[i].segment == segment && places[i].address == address
+            && (first < 0 || places[i].number < places[first].number)
+        {
+            first = i
         }
-        return nil
+        guard first >= 0 else { return nil }
+        taken[first] = 2
+        count -= 1
+        return (places[first].frame, places[first].owner)
     }
 
     /// What was let go has been sent.

@@ -27,10 +27,13 @@ extension Worker {
     public mutating func use(_ new: Snapshot) { snapshot = new }
 
     /// Sets the second that learning and ageing go by.
-    public mutating func advance(to second: UInt32) {
-        now = second
-        milliseconds = second &* 1000
-        state.now = second
+    public mutating func advance(to second: UInt32) { advance(toMilliseconds: second &* 1000) }
+
+    /// The same, with what rates go by.
+    public mutating func advance(toMilliseconds time: UInt32) {
+        now = time / 1000
+        milliseconds = time
+        state.now = now
     }
 
     /// What the worker does once a second about addresses that it has asked for.

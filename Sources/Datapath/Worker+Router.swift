@@ -71,7 +71,11 @@ extension Worker {
         ask(news)
         let entry = state.taught.neighbors.find(segment: news.segment, news.address, now: now, snapshot: snapshot)
         let isAsked = entry.state == NeighborTable.State.incomplete
-        if isAsked, !isReleasing, held.hold(frame, segment: news.segment, address: news.address) { return track(news) }
+        if isAsked, !isReleasing, let owner = owner(frame.endpoint, decision.segment),
+            held.hold(frame, of: owner, segment: news.segment, address: news.address)
+        {
+            return track(news)
+        }
         // A frame that has waited once and would have to again has waited long enough.
         let reason: DropReason = isReleasing ? .neighborUnresolved : .tooManyUnresolved
         state.countDrop(reason.rawValue, endpoint: frame.endpoint, segment: decision.segment)
@@ -82,10 +86,11 @@ extension Worker {
         // The fewer places are left, the fewer a network may have: a tenant that scans leaves room for the others.
         let free = UInt32(Worker.questionCapacity - questionCount)
         guard state.taught.neighbors.unanswered(news.segment, snapshot) * 4 <= free,
-            rates.allow(.question, segment: news.segment, now: milliseconds),
             state.taught.neighbors.ask(segment: news.segment, news.address, now: now, snapshot: snapshot)
         else { return }
-        sendQuestion(news)
+        // Only what is sent counts: whoever floods one address takes nothing from the others. What may not be sent now is
+        // repeated in a second.
+        if rates.allow(.question, segment: news.segment, now: milliseconds) { sendQuestion(news) }
         track(news)
     }
 
@@ -147,11 +152,30 @@ extension Worker {
         flush()
     }
 
-    /// Decides anew about the frames that waited for an address.
+    /// Decides anew about the frames that waited for an address. A frame whose port or network went to somebody else in the
+    /// meantime goes nowhere: by the new tables it would be theirs.
     private mutating func release(_ segment: UInt32, _ address: IPv6Address) {
         isReleasing = true
-        while let frame = held.release(segment: segment, address: address) { forward(frame) }
+        while let (frame, owner) = held.release(segment: segment, address: address) {
+            if owner == self.owner(frame.endpoint, owner.segment) {
+                forward(frame)
+            } else {
+                state.countDrop(DropReason.neighborUnresolved.rawValue, endpoint: frame.endpoint, segment: noSlot)
+            }
+        }
         isReleasing = false
+    }
+
+    /// Who has an endpoint and a network now; nil if nobody has the network.
+    private func owner(_ endpoint: UInt32, _ segment: UInt32) -> HeldFrames.Owner? {
+        guard endpoint < snapshot.endpointCount, segment < snapshot.segmentCount else { return nil }
+        let row = snapshot.segments[Int(segment)]
+        guard row.inUse != 0 else { return nil }
+        return HeldFrames.Owner(
+            segment: segment,
+            segmentGeneration: row.generation,
+            endpointGeneration: snapshot.endpoints[Int(endpoint)].generation
+        )
     }
 
     // MARK: Sending what is our own

@@ -162,6 +162,7 @@ package func icmpError(
     _ field: Int = 0,
     from router: String,
     to sender: String,
+    ttl: Int = 64,
     about packet: [UInt8]
 ) -> [UInt8] {
     if router.contains(":") {
@@ -170,11 +171,12 @@ package func icmpError(
             from: router,
             to: sender,
             next: 58,
+            hopLimit: ttl,
             icmpv6(type, code, field, from: router, to: sender, quote)
         )
     }
     let message = icmp(type, code, field, Array(packet.prefix(576 - 28)))
-    return ipv4(from: router, to: sender, protocol: 1, tos: 0xC0, id: 0, fragment: dontFragment, message)
+    return ipv4(from: router, to: sender, protocol: 1, ttl: ttl, tos: 0xC0, id: 0, fragment: dontFragment, message)
 }
 
 /// An echo request or reply of either family as a packet.
