@@ -21,7 +21,9 @@ import Wire
                 let length = Int(fragment[0] & 15) * 4
                 let total = Int(fragment[2]) << 8 | Int(fragment[3])
                 let field = Int(fragment[6]) << 8 | Int(fragment[7])
-                guard fragment.count == total, total <= mtu else { throw Fault(what: "\(total) of \(fragment.count) bytes") }
+                guard fragment.count == total, total <= mtu else {
+                    throw Fault(what: "\(total) of \(fragment.count) bytes")
+                }
                 guard onesSum(Array(fragment[..<length])) == 0xFFFF else { throw Fault(what: "header checksum") }
                 guard field & dontFragment == 0 else { throw Fault(what: "DF in a fragment") }
                 if header.isEmpty {
@@ -33,7 +35,9 @@ import Wire
                         fragment[12..<20] == header[12..<20], fragment[1] == header[1]
                     else { throw Fault(what: "not of one datagram") }
                 }
-                guard !isOver, field & 0x1FFF == next else { throw Fault(what: "offset \(field & 0x1FFF), not \(next)") }
+                guard !isOver, field & 0x1FFF == next else {
+                    throw Fault(what: "offset \(field & 0x1FFF), not \(next)")
+                }
                 let data = Array(fragment[length...])
                 isOver = field & moreFragments == 0
                 guard isOver || data.count % 8 == 0, !data.isEmpty else { throw Fault(what: "\(data.count) bytes") }

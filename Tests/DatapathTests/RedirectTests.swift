@@ -8,9 +8,12 @@ import Wire
 @Suite struct RedirectTests {
     private func fromFar(_ packet: [UInt8]) -> [UInt8] { ethernet(to: Names.gateway, from: Names.far, packet) }
 
-    @Test("to the tunnel's host and back: two hosts take one hop together", arguments: [
-        ("10.9.0.5", far4), ("2001:db8:9::5", "2001:db8:a::21"),
-    ])
+    @Test(
+        "to the tunnel's host and back: two hosts take one hop together",
+        arguments: [
+            ("10.9.0.5", far4), ("2001:db8:9::5", "2001:db8:a::21"),
+        ]
+    )
     func thereAndBack(_ remote: String, _ local: String) throws {
         let cloud = try Underlay()
         let isIPv6 = remote.contains(":")
@@ -124,12 +127,18 @@ import Wire
         for tenant in ["red", "blue"] {
             for (name, mac, four, six) in ports {
                 for own in [gateway4, dataGateway4, "10.255.0.1", "10.255.1.1"] {
-                    cloud.send(ethernet(to: Names.gateway, from: mac, echo(from: four, to: own)), at: "\(tenant)/\(name)")
+                    cloud.send(
+                        ethernet(to: Names.gateway, from: mac, echo(from: four, to: own)),
+                        at: "\(tenant)/\(name)"
+                    )
                     let reply = ethernet(to: mac, from: Names.gateway, echo(from: own, to: four, isReply: true))
                     #expect(cloud.taken("\(tenant)/\(name)") == [reply], "\(tenant)/\(name) to \(own)")
                 }
                 for own in [gateway6, dataGateway6, "2001:db8:ff::1"] {
-                    cloud.send(ethernet(to: Names.gateway, from: mac, echo(from: six, to: own)), at: "\(tenant)/\(name)")
+                    cloud.send(
+                        ethernet(to: Names.gateway, from: mac, echo(from: six, to: own)),
+                        at: "\(tenant)/\(name)"
+                    )
                     let reply = ethernet(to: mac, from: Names.gateway, echo(from: own, to: six, isReply: true))
                     #expect(cloud.taken("\(tenant)/\(name)") == [reply], "\(tenant)/\(name) to \(own)")
                 }

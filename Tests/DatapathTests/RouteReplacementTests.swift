@@ -73,12 +73,20 @@ import Wire
             (fromWeb(numbered(1, from: web4, to: db4)), 8), (fromWeb(numbered(1, from: web6, to: db6)), 4),
             (fromWeb(numbered(1, from: web4, to: "10.9.0.5")), 4),
             (fromWeb(numbered(1, from: web6, to: "2001:db8:8::5")), 2),
-            (fromWeb(numbered(1, from: web4, to: "10.0.1.22")), 4), (fromWeb(numbered(1, from: web4, to: "10.0.1.99")), 1),
+            (fromWeb(numbered(1, from: web4, to: "10.0.1.22")), 4),
+            (fromWeb(numbered(1, from: web4, to: "10.0.1.99")), 1),
             (fromWeb(numbered(1, from: web4, to: "10.0.1.98")), 1), (fromWeb(large), 1),
-            (fromWeb(numbered(1, from: web4, to: db4, ttl: 1)), 1), (fromWeb(numbered(1, from: web4, to: "10.77.0.1")), 1),
+            (fromWeb(numbered(1, from: web4, to: db4, ttl: 1)), 1),
+            (fromWeb(numbered(1, from: web4, to: "10.77.0.1")), 1),
             (fromWeb(echo(from: web4, to: gateway4)), 1), (arpRequest((Names.web, web4), for: gateway4), 1),
             (solicitation((Names.web, web6), for: gateway6), 1),
-            (ethernet(to: Names.far, from: Names.web, ipv4(from: web4, to: far4, fragment: dontFragment, filler(1440))), 1),
+            (
+                ethernet(
+                    to: Names.far,
+                    from: Names.web,
+                    ipv4(from: web4, to: far4, fragment: dontFragment, filler(1440))
+                ), 1
+            ),
             (fromWeb(numbered(1, from: db4, to: "10.9.0.5")), 1),
         ]
         let burst = frames.reduce(0) { $0 + $1.count }

@@ -79,8 +79,10 @@ import Wire
         #expect(cloud[1].take(.port("red/db")) == nil)
     }
 
-    @Test("into a tunnel it is cut: headers, identifications and checksums of each packet are right",
-        arguments: [("10.9.0.5", 1480), ("10.7.0.5", 1476), ("10.8.0.5", 1468), ("10.6.0.5", 1460)])
+    @Test(
+        "into a tunnel it is cut: headers, identifications and checksums of each packet are right",
+        arguments: [("10.9.0.5", 1480), ("10.7.0.5", 1476), ("10.8.0.5", 1468), ("10.6.0.5", 1460)]
+    )
     func intoATunnel(_ destination: String, _ mtu: Int) throws {
         let cloud = try Underlay()
         let work = offload(mtu - 40)
@@ -108,7 +110,9 @@ import Wire
         let work = offload(1400)
         cloud.send(fromWeb(stream(30_000, from: web4, to: "10.0.1.22")), at: "red/web", offload: work)
         let frames = cloud.taken("red/fardb")
-        #expect(frames.allSatisfy { $0.prefix(14) == ethernet(to: Names.farDB, from: Names.gateway, [0x45]).prefix(14) })
+        #expect(
+            frames.allSatisfy { $0.prefix(14) == ethernet(to: Names.farDB, from: Names.gateway, [0x45]).prefix(14) }
+        )
         let isWhole = try joined(frames.map { Array($0[14...]) }, mtu: 1440, ttl: 63) == filler(30_000)
         #expect(isWhole)
     }
@@ -129,6 +133,24 @@ import Wire
         #expect(cloud.taken("red/web").isEmpty)
     }
 
+    @Test("one that has to wait for an address waits whole, with the work that is left to do")
+    func waits() throws {
+        let cloud = try Underlay()
+        let guest = (mac: "02:00:00:00:00:99", ip: "10.0.1.99")
+        let work = offload(1390)
+        cloud.send(fromWeb(stream(60_000, from: web4, to: guest.ip)), at: "red/web", offload: work)
+        _ = cloud.taken("red/db")
+        cloud.send(arpReply(guest, to: (Names.gateway, dataGateway4)), at: "red/db")
+        let frame = try #require(cloud[1].take(.port("red/db")))
+        let expected = ethernet(
+            to: guest.mac,
+            from: Names.gateway,
+            stream(60_000, from: web4, to: guest.ip, ttl: 63)
+        )
+        let isSame = frame.bytes == expected
+        #expect(isSame && frame.offload == work)
+    }
+
     @Test("RFC 6040: each packet of a super-frame that had ECT says so outside")
     func ecn() throws {
         let cloud = try Underlay()
@@ -137,7 +159,9 @@ import Wire
         #expect(packets.count == 4 && packets.allSatisfy { $0.tos == 2 && $0.bytes[1] == 2 })
     }
 
-    @Test("out of a tunnel with its checksum unfinished, as a kernel's own tunnel device hands it over a veth: finished")
+    @Test(
+        "out of a tunnel with its checksum unfinished, as a kernel's own tunnel device hands it over a veth: finished"
+    )
     func unfinishedOutOfATunnel() throws {
         let cloud = try Underlay()
         func packet(_ isPartial: Bool, _ ttl: Int) -> [UInt8] {

@@ -147,7 +147,10 @@ final class Underlay {
 
     /// The host that a port is on.
     func home(of port: String) -> RoutedSwitch {
-        guard let home = hosts.first(where: { $0.tables.builder.endpoints[$0.slot(.port(port))].kind == EndpointKind.port })
+        guard
+            let home = hosts.first(where: {
+                $0.tables.builder.endpoints[$0.slot(.port(port))].kind == EndpointKind.port
+            })
         else { preconditionFailure("\(port) is nowhere") }
         return home
     }
@@ -188,7 +191,10 @@ final class Underlay {
 
     private func deliver(_ packet: MemoryFrame, _ door: Door, from source: Int) {
         let isIPv6 = door.isIPv6
-        guard let target = hosts.first(where: { mapped(TestCloud.underlay($0.host, isIPv6: isIPv6)) == packet.destination })
+        guard
+            let target = hosts.first(where: {
+                mapped(TestCloud.underlay($0.host, isIPv6: isIPv6)) == packet.destination
+            })
         else {
             away.append(Packet(door: door, destination: packet.destination, bytes: packet.bytes, tos: packet.tos))
             return
