@@ -40,9 +40,9 @@ func admit<R: Recorder>(
     if journey.isTunnelled { recorder.note("content", "\(count) bytes: " + describe(parsed, journey.content)) }
     if stripped > 0 { recorder.note("content", "\(stripped) bytes of tags come off, priority \(priority)") }
 
-    if journey.isTunnelled, let reason = takeOverECN(frame.outerTOS, &journey, &recorder) { return reason }
+    if journey.isTunnelled, let reason = takeOverECN(journey.outerTOS, &journey, &recorder) { return reason }
     if isNestedTunnel(frame, journey) { return .nestedTunnel }
-    guard settleOffload(frame.offload, &journey) else { return .badOffload }
+    guard settleOffload(journey.offload, &journey) else { return .badOffload }
     if journey.isTunnelled { findUnfinishedWork(&journey, mtu: segment.mtu, &recorder) }
     journey.decision.packetSize = packetSize(journey.decision, parsed)
     return nil

@@ -20,6 +20,7 @@ func classify<R: Recorder>(
         case EndpointKind.gre: decapsulateGRE(frame, &journey, snapshot, &recorder)
         case EndpointKind.ip:
             decapsulateIP(frame, UInt8(truncatingIfNeeded: endpoint.port), &journey, snapshot, &recorder)
+        case EndpointKind.uplink: classifyUplink(frame, endpoint, &journey, snapshot, &recorder)
         default: .portWithoutNetwork
         }
     if let reason { return reason }

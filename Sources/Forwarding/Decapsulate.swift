@@ -11,11 +11,25 @@ func decapsulateVXLAN<R: Recorder>(
     _ recorder: inout R
 ) -> DropReason? {
     if snapshot.isTenantInterface(frame.outerInterface) { return .tunnelFromTenant }
-    guard let header = VXLANHeader(journey.content, frame.length) else { return .tunnelHeaderTruncated }
+    return enterVXLAN(frame, at: 0, &journey, snapshot, &recorder)
+}
+
+/// The same where the VXLAN header stands `start` bytes behind the first.
+@inline(__always)
+func enterVXLAN<R: Recorder>(
+    _ frame: Frame,
+    at start: Int,
+    _ journey: inout Journey,
+    _ snapshot: Snapshot,
+    _ recorder: inout R
+) -> DropReason? {
+    guard let header = VXLANHeader(journey.content + start, Int(journey.decision.contentLength) - start) else {
+        return .tunnelHeaderTruncated
+    }
     if header.hasReservedBits { journey.decision.note(.vxlanReservedBits) }
     guard header.isValid else { return .vxlanNoVNI }
-    recorder.note("decapsulate", "VXLAN, VNI \(header.vni), from \(describeAddress(frame.outerSource))")
-    journey.remove(tunnelHeader: VXLANHeader.length)
+    recorder.note("decapsulate", "VXLAN, VNI \(header.vni), from \(describeAddress(journey.outerSource))")
+    journey.remove(tunnelHeader: start + VXLANHeader.length)
     return enterTunnel(frame, header.vni, unknown: .unknownVNI, &journey, snapshot)
 }
 
@@ -59,7 +73,7 @@ private func enterTunnel(
     _ journey: inout Journey,
     _ snapshot: Snapshot
 ) -> DropReason? {
-    let peer = snapshot.peer(frame.outerSource)
+    let peer = snapshot.peer(journey.outerSource)
     guard peer != noSlot else { return .unknownPeer }
     let segment = snapshot.segment(endpoint: frame.endpoint, identifier: identifier)
     guard segment != noSlot else { return unknown }

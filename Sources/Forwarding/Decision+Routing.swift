@@ -72,6 +72,8 @@ public struct NeighborNews: Equatable, Sendable {
         public static let resolve: UInt8 = 3
         /// `mac` had it a while ago: ask whether it still does.
         public static let recheck: UInt8 = 4
+        /// The way to the peer `address` takes no IP packets longer than `Decision.pathMTU`.
+        public static let pathMTU: UInt8 = 5
     }
 
     public var kind: UInt8

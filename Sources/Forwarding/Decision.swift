@@ -65,6 +65,8 @@ public struct Decision: Equatable, Sendable {
     public var neighbor: NeighborNews
     /// Largest IP packet of the fragments that the packet is to be cut into, or 0.
     public var fragmentMTU: UInt32
+    /// Of news of kind `pathMTU`: bytes of an IP packet.
+    public var pathMTU: UInt32
     /// Source address of the content.
     public var source: MACAddress
     /// `Event`s that happened: bit `rawValue` of each.
@@ -98,6 +100,7 @@ public struct Decision: Equatable, Sendable {
         answer = Answer()
         neighbor = NeighborNews()
         fragmentMTU = 0
+        pathMTU = 0
         source = .zero
         events = 0
     }

@@ -16,7 +16,9 @@ extension Snapshot {
     func describe(_ frame: Frame, _ endpoint: EndpointRecord) -> String {
         let work = describeOffload(frame.offload)
         var text = "\(frame.length) bytes in by \(describe(endpoint))" + (work.isEmpty ? "" : ", \(work)")
-        let isPort = endpoint.kind == EndpointKind.port || endpoint.kind == EndpointKind.provider
+        let isPort =
+            endpoint.kind == EndpointKind.port || endpoint.kind == EndpointKind.provider
+            || endpoint.kind == EndpointKind.uplink
         if isPort && frame.length >= HeaderLength.ethernet {
             text += ": " + Forwarding.describe(ParsedFrame(frame.bytes, frame.length), frame.bytes)
         }
@@ -56,6 +58,7 @@ extension Snapshot {
             case SegmentKind.vxlan: "VNI \(row.identifier)"
             case SegmentKind.gre: "GRE key \(row.identifier)"
             case SegmentKind.routed: "a router's tunnel"
+            case SegmentKind.underlay: "the underlay"
             default: "kind \(row.kind)"
             }
         return "network \(text(row.name)) (\(kind))"

@@ -34,6 +34,9 @@ extension DropReason {
         case .peerNotInNetwork: "The VTEP that sent this has no port in that network."
         case .ecnInvalid:
             "Congestion was signalled on the way to a sender that does not understand it (RFC 6040 §4.2)."
+        case .outerFragment:
+            "A fragment came to the VTEP: tunnel packets are not fragmented (RFC 7348 §4.3), and nothing is put together here."
+        case .outerChecksum: "The outer UDP checksum of the tunnel packet is wrong."
         case .ka9qIPIP:
             "The packet is of IP protocol 94, KA9Q's IP within IP. IP in IP (RFC 2003) is protocol 4: correct the sender."
         case .protocol4WithoutIPv4:

@@ -27,6 +27,10 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case peerNotInNetwork
     case ecnInvalid
 
+    // At an uplink.
+    case outerFragment
+    case outerChecksum
+
     // Out of a router's tunnel.
     case ka9qIPIP
     case protocol4WithoutIPv4

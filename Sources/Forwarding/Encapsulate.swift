@@ -26,9 +26,14 @@ public func encapsulate<R: Recorder>(
         return encapsulatePacket(frame, decision, place, endpoint, snapshot, slot, &recorder)
     }
     slot.pointee.networkType = 0
+    slot.pointee.outerTransport = 0
     if place.isTunnel {
-        pushTunnelHeader(decision, place, endpoint, snapshot, slot)
-        length = 8
+        if place.isBehindUplink {
+            length = pushOuterHeaders(decision, place, endpoint, snapshot, taught, now, slot)
+            guard length > 0 else { return refuse(.neighborUnresolved, decision, &recorder) }
+        }
+        pushTunnelHeader(decision, place, endpoint, snapshot, slot, at: length)
+        length += 8
     } else {
         slot.pointee.tunnelHeaderLength = 0
         slot.pointee.tos = 0
@@ -74,6 +79,10 @@ public func encapsulate<R: Recorder>(
     slot.pointee.payload = content + skipped
     slot.pointee.payloadLength = Int(decision.contentLength) - skipped
     slot.pointee.offload = decision.offload.shifted(length - skipped)
+    if place.isBehindUplink {
+        slot.pointee.innerNetwork = UInt16(truncatingIfNeeded: Int(decision.networkOffset) + length - skipped)
+        guard finishOuterHeaders(slot) else { return refuse(.exceedsPathMTU, decision, &recorder) }
+    }
     recorder.note("encapsulate", snapshot.describeEgress(decision, place, endpoint))
     return 0
 }
@@ -101,23 +110,24 @@ public func encapsulate(
     )
 }
 
-/// Eight bytes of VXLAN or keyed GRE, and what the underlay needs to know.
+/// Eight bytes of VXLAN or keyed GRE at `start`, and what the underlay needs to know.
 @inline(__always)
 private func pushTunnelHeader(
     _ decision: Decision,
     _ place: AttachmentRecord,
     _ endpoint: EndpointRecord,
     _ snapshot: Snapshot,
-    _ slot: UnsafeMutablePointer<TransmitSlot>
+    _ slot: UnsafeMutablePointer<TransmitSlot>,
+    at start: Int
 ) {
     let segment = snapshot.segments[Int(place.segment)]
     let peer = snapshot.peers[Int(place.peer)]
     if place.kind == AttachmentKind.vxlan {
-        VXLANHeader.write(to: slot.header, vni: segment.identifier)
+        VXLANHeader.write(to: slot.header + start, vni: segment.identifier)
     } else {
-        GREHeader.write(to: slot.header, key: segment.identifier)
+        GREHeader.write(to: slot.header + start, key: segment.identifier)
     }
-    slot.pointee.tunnelHeaderLength = 8
+    slot.pointee.tunnelHeaderLength = UInt8(truncatingIfNeeded: start + 8)
     // DSCP 0 (RFC 2983: pipe), ECN as the frame has it (RFC 6040 §4.1: normal mode).
     slot.pointee.tos = ECN.encapsulate(inner: decision.tos)
     slot.pointee.flowHash = decision.flowHash

@@ -34,15 +34,18 @@ private func travel<R: Recorder>(
     if let reason = classify(frame, &journey, snapshot, &recorder) { return reason }
     // What remains when tunnel headers and tags are off, and is it well formed?
     if let reason = admit(frame, &journey, snapshot, &recorder) { return reason }
-    // A packet without a frame around it is at its router already.
     if journey.decision.networkType != 0 {
+        // A packet without a frame around it is at its router already.
         let place = snapshot.attachments[Int(journey.decision.ingress)]
-        return route(from: place.interface, &journey, snapshot, taught, now, &recorder)
+        if let reason = route(from: place.interface, &journey, snapshot, taught, now, &recorder) { return reason }
+    } else {
+        // May it pass?
+        if let reason = filter(&journey, snapshot, &recorder) { return reason }
+        // Where to?
+        if let reason = bridge(&journey, snapshot, taught, now, &recorder) { return reason }
     }
-    // May it pass?
-    if let reason = filter(&journey, snapshot, &recorder) { return reason }
-    // Where to?
-    return bridge(&journey, snapshot, taught, now, &recorder)
+    // If through an uplink: by whom?
+    return findNextHop(&journey, snapshot, taught, now, &recorder)
 }
 
 /// The same for the datapath: nobody listens.
@@ -75,9 +78,17 @@ struct Journey {
     var packet = PacketAddresses()
     /// The first byte of the tenant's frame.
     var content: UnsafeRawPointer
+    /// What the sender left undone, from the first byte of `Frame.bytes`.
+    var offload: Offload
+    /// The outer source of a tunnel packet, IPv4 as mapped address, and its type of service or traffic class.
+    var outerSource: IPv6Address
+    var outerTOS: UInt8
 
     @inline(__always)
     init(_ frame: Frame) {
+        offload = frame.offload
+        outerSource = frame.outerSource
+        outerTOS = frame.outerTOS
         decision = Decision(contentLength: frame.length)
         content = UnsafeRawPointer(frame.bytes)
     }

@@ -63,6 +63,12 @@ private func findHop<R: Recorder>(
     _ recorder: inout R
 ) -> DropReason? {
     step.route = snapshot.route(router: step.router, to: journey.packet.destination, isIPv6: journey.parsed.isIPv6)
+    if snapshot.routers[Int(step.router)].isUnderlay {
+        // A host that is no router says nothing about what is not for it (RFC 1122 §3.2.1.3).
+        guard step.route != noSlot, snapshot.routes[Int(step.route)].kind == RouteKind.local else {
+            return .notRoutable
+        }
+    }
     guard step.route != noSlot else {
         recorder.note(
             "route",
@@ -136,6 +142,13 @@ private func deliver<R: Recorder>(
     journey.decision.routing.hops = 0
     // Out of a tunnel, one without a hop left must not have (RFC 2003 §3.1); elsewhere it may (RFC 1122 §3.2.1.7).
     if journey.decision.networkType == EtherType.ipv4, parsed.ttl == 0 { return .hopLimitExceeded }
+    if snapshot.routers[Int(step.router)].isUnderlay {
+        switch hearUnderlay(step, &journey, snapshot, &recorder) {
+        case .goesOn: break
+        case .ends: return nil
+        case .drops(let reason): return reason
+        }
+    }
     if EchoReply.isRequest(journey.content, parsed) {
         guard journey.decision.offload.needsChecksum || EchoReply.checksumIsValid(journey.content, parsed) else {
             return .brokenIPHeader
@@ -292,7 +305,7 @@ private func isEdge(_ address: IPv6Address, of route: RouteRecord) -> Bool {
 
 extension Journey {
     @inline(__always)
-    fileprivate mutating func want(
+    mutating func want(
         _ kind: UInt8,
         _ segment: UInt32,
         _ interface: UInt32,

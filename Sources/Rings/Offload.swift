@@ -42,6 +42,10 @@ public struct Offload: Equatable, Sendable {
     /// UDP segmentation: datagrams of `gsoSize` (not fragmentation, which is 3 and refused).
     public static let gsoUDP: UInt8 = 5
     public static let gsoECNFlag: UInt8 = 0x80
+    /// The super-frame is in a UDP tunnel over IPv4 or IPv6 (Linux 6.17). On uplinks only: the checksum starts at the inner
+    /// transport header.
+    public static let gsoTunnelIPv4: UInt8 = 0x20
+    public static let gsoTunnelIPv6: UInt8 = 0x40
 
     @inlinable @inline(__always)
     public var needsChecksum: Bool { flags & Offload.needsChecksumFlag != 0 }

@@ -15,6 +15,7 @@ extension TransmitQueues {
         slot.pointee.offload = .none
         slot.pointee.flowHash = 0
         slot.pointee.networkType = 0
+        slot.pointee.outerTransport = 0
         slot.pointee.payload = nil
         slot.pointee.payloadLength = 0
         return slot

@@ -16,7 +16,8 @@ public struct TransmitSlot {
     public var headerLength: UInt16
     /// Outer DSCP and ECN of a tunnel packet.
     public var tos: UInt8
-    /// How many bytes of the header are the tunnel's (VXLAN, GRE) and not the tenant frame's.
+    /// How many bytes of the header are the tunnel's (VXLAN, GRE, on an uplink all outer headers) and not the tenant
+    /// frame's.
     public var tunnelHeaderLength: UInt8
     /// What is still to do, with offsets from the first byte of the header.
     public var offload: Offload
@@ -27,6 +28,10 @@ public struct TransmitSlot {
     /// What stands behind the tunnel header: an Ethernet frame if 0, a bare IP datagram if `EtherType.ipv4` or `.ipv6`
     /// (IPIP, SIT, IP in GRE). Looked at where a super-frame has to be cut.
     public var networkType: UInt16
+    /// Where the outer UDP header is, on an uplink, where the header begins with an outer Ethernet header; else 0.
+    public var outerTransport: UInt16
+    /// Where the tenant's IP header is, if `outerTransport` is not 0.
+    public var innerNetwork: UInt16
     public var destination: IPv6Address
     public var payload: UnsafeMutableRawPointer?
     public var payloadLength: Int
@@ -47,6 +52,8 @@ public struct TransmitSlot {
         flowHash = 0
         destinationPort = 0
         networkType = 0
+        outerTransport = 0
+        innerNetwork = 0
         destination = IPv6Address(high: 0, low: 0)
         payload = nil
         payloadLength = 0
@@ -70,6 +77,7 @@ extension UnsafeMutablePointer<TransmitSlot> {
     /// that the port may still have to finish. VXLAN's first bit is reserved and sent as zero.
     @inlinable @inline(__always)
     public var hasGREChecksum: Bool {
-        pointee.tunnelHeaderLength >= 8 && UnsafeRawPointer(header).byte(0) & 0x80 != 0
+        pointee.tunnelHeaderLength >= 8 && pointee.outerTransport == 0
+            && UnsafeRawPointer(header).byte(0) & 0x80 != 0
     }
 }

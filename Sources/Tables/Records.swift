@@ -24,6 +24,9 @@ public enum EndpointKind {
     public static let gre: UInt8 = 4
     /// Packets of another IP protocol, `EndpointRecord.port`: IPv4 in IP (4), IPv6 in IP (41), KA9Q (94).
     public static let ip: UInt8 = 5
+    /// Frames of the underlay itself: the VTEP's addresses are in the switch. `EndpointRecord.untagged` is its place in the
+    /// underlay, `EndpointRecord.port` the UDP port of VXLAN.
+    public static let uplink: UInt8 = 6
 }
 
 /// Something with a descriptor that frames come from and go to.
@@ -43,7 +46,7 @@ public struct EndpointRecord: Equatable, Sendable {
     public var name: StringRef = 0
     /// The device it is attached to.
     public var device: StringRef = 0
-    /// UDP port of a VXLAN endpoint, ours and that of its peers; the protocol number of an endpoint of kind `ip`.
+    /// UDP port of a VXLAN endpoint or an uplink, ours and that of its peers; the protocol number of an endpoint of kind `ip`.
     public var port: UInt32 = 0
 
     public init() {}
@@ -63,6 +66,8 @@ public enum SegmentKind {
     public static let gre: UInt8 = 4
     /// A router's tunnel: two ends, no Ethernet.
     public static let routed: UInt8 = 5
+    /// The underlay behind an uplink: no tenant's. Its router has the VTEP's addresses.
+    public static let underlay: UInt8 = 6
 }
 
 /// A broadcast domain of one tenant, or a tunnel of one of its routers.
@@ -120,7 +125,8 @@ public struct AttachmentRecord: Equatable, Sendable {
     public var segment: UInt32 = noSlot
     /// The remote end of a tunnel attachment.
     public var peer: UInt32 = noSlot
-    /// The router's interface: its own of a `router` attachment, and at the near end of a router's tunnel.
+    /// The router's interface: its own of a `router` attachment, and at the near end of a router's tunnel. Of an uplink's
+    /// place in the underlay, and of VTEPs behind it, that of the underlay's router.
     public var interface: UInt32 = noSlot
 
     public init() {}
@@ -135,6 +141,8 @@ public struct AttachmentRecord: Equatable, Sendable {
     /// The far end of a router's tunnel, which carries IP packets and no frames.
     @inlinable public var carriesPackets: Bool { kind >= AttachmentKind.ipip }
     @inlinable public var isRouter: Bool { kind == AttachmentKind.router }
+    /// A remote VTEP for which the switch itself writes the outer headers.
+    @inlinable public var isBehindUplink: Bool { isTunnel && interface != noSlot }
 }
 
 /// Kinds of attachment; tunnels say which header is pushed.

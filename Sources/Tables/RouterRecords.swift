@@ -44,8 +44,11 @@ public struct RouterRecord: Equatable, Sendable {
     public static let looseReversePath: UInt32 = 2
     /// This host answers for the router to those outside of the file.
     public static let designated: UInt32 = 4
+    /// It is the host's place in the underlay: it passes on nothing.
+    public static let underlay: UInt32 = 8
 
     @inlinable public var isDesignated: Bool { flags & RouterRecord.designated != 0 }
+    @inlinable public var isUnderlay: Bool { flags & RouterRecord.underlay != 0 }
 }
 
 /// A router's place in a network or at the near end of a tunnel.

@@ -38,6 +38,9 @@ extension Snapshot {
                 throw .danglingReference(section: "attachments", row: i)
             }
         }
+        for i in 0..<Int(attachmentCount) where attachments[i].kind != AttachmentKind.none {
+            guard keepsUnderlayApart(attachments[i]) else { throw .danglingReference(section: "attachments", row: i) }
+        }
         for i in 0..<hops {
             guard leadsSomewhere(self.hops[i]) else { throw .danglingReference(section: "hops", row: i) }
         }
@@ -79,6 +82,20 @@ extension Snapshot {
             guard route == noSlot || route < routeCount && routes[Int(route)].router == router else { return false }
         }
         return true
+    }
+
+    /// Nothing but an uplink and the underlay's router is in the underlay, and nothing but VTEPs and the underlay is behind
+    /// an uplink. No tenant meets it.
+    private func keepsUnderlayApart(_ row: AttachmentRecord) -> Bool {
+        let isInUnderlay =
+            row.segment < segmentCount && segments[Int(row.segment)].kind == SegmentKind.underlay
+        if row.isRouter { return routers[Int(interfaces[Int(row.interface)].router)].isUnderlay == isInUnderlay }
+        let isUplink = endpoints[Int(row.endpoint)].kind == EndpointKind.uplink
+        guard isUplink else { return !isInUnderlay }
+        let interface = interfaces[Int(row.interface)]
+        guard interface.inUse != 0, routers[Int(interface.router)].isUnderlay else { return false }
+        if row.kind == AttachmentKind.provider { return isInUnderlay && interface.segment == row.segment }
+        return row.kind == AttachmentKind.vxlan && !isInUnderlay
     }
 
     private func isPrefix(_ address: IPv6Address, length: UInt32) -> Bool {

@@ -126,6 +126,11 @@ extension Snapshot {
             guard untagged == noSlot || hasEndpoint(untagged) else {
                 throw .danglingReference(section: "endpoints", row: i)
             }
+            if endpoints[i].kind == EndpointKind.uplink, untagged != noSlot {
+                guard attachments[Int(untagged)].kind == AttachmentKind.provider,
+                    attachments[Int(untagged)].endpoint == UInt32(i)
+                else { throw .danglingReference(section: "endpoints", row: i) }
+            }
         }
         for i in 0..<Int(segmentCount) {
             let segment = segments[i]
@@ -138,7 +143,7 @@ extension Snapshot {
             guard row.kind <= AttachmentKind.greIP,
                 row.isRouter ? row.endpoint == noSlot : row.endpoint < endpointCount, row.segment < segmentCount,
                 row.isTunnel || row.carriesPackets ? row.peer < peerCount : row.peer == noSlot,
-                row.isRouter || row.carriesPackets ? row.interface < interfaceCount : row.interface == noSlot
+                needsInterface(row) ? row.interface < interfaceCount : row.interface == noSlot
             else { throw .danglingReference(section: "attachments", row: i) }
         }
         for i in 0..<floodEntries {
@@ -147,6 +152,11 @@ extension Snapshot {
                 throw .danglingReference(section: "flood", row: i)
             }
         }
+    }
+
+    /// Whether an attachment leads to a router: its own, a tunnel's, or what lies behind an uplink.
+    private func needsInterface(_ row: AttachmentRecord) -> Bool {
+        row.isRouter || row.carriesPackets || endpoints[Int(row.endpoint)].kind == EndpointKind.uplink
     }
 
     /// Whether frames can be sent to an attachment.

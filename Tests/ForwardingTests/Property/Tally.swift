@@ -25,10 +25,10 @@ struct Tally {
     /// What each run of some length must have met, and has not.
     var missing: [String] {
         let endings: [Verdict] = [.drop, .forward, .flood, .answer, .taken, .relay, .hold]
-        // A fault of the tables, and what the datapath adds.
+        // A fault of the tables, what the datapath adds, and what uplinks do, which the model does not have.
         let elsewhere: Set<DropReason> = [
             .crossesNetworks, .tooManyUnresolved, .answerSuppressed, .queueFull, .unreachable, .deviceDown,
-            .refusedBySystem, .noTransmitSlot,
+            .refusedBySystem, .noTransmitSlot, .outerFragment, .outerChecksum,
         ]
         let wanted: [Event] = [
             .vxlanReservedBits, .greSequenceIgnored, .ecnAlarm, .ecnNotice, .partialChecksumFound, .superFrameFound,
