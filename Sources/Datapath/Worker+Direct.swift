@@ -24,7 +24,10 @@ extension Worker {
     public mutating func turn(slot: UInt32) { serve(slot) }
 
     /// Forwards by another snapshot from the next burst on.
-    public mutating func use(_ new: Snapshot) { snapshot = new }
+    public mutating func use(_ new: Snapshot) {
+        snapshot = new
+        findUplink()
+    }
 
     /// Sets the second that learning and ageing go by.
     public mutating func advance(to second: UInt32) { advance(toMilliseconds: second &* 1000) }
@@ -37,7 +40,10 @@ extension Worker {
     }
 
     /// What the worker does once a second about addresses that it has asked for.
-    public mutating func review() { reviewQuestions() }
+    public mutating func review() {
+        reviewQuestions()
+        if uplink != noSlot { tendUplink() }
+    }
 
     /// Ages a slice of the learned addresses.
     public mutating func ageSlice() { age() }

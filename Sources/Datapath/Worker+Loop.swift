@@ -43,6 +43,7 @@ extension Worker {
             if agedAt != now && snapshot.generation != 0 {
                 age()
                 if questionCount > 0 { reviewQuestions() }
+                if uplink != noSlot { tendUplink() }
             }
         }
     }

@@ -40,6 +40,8 @@ extension Worker {
             snapshot = new.pointee
             state.appliedGeneration = snapshot.generation
             for slot in 0..<capacity where !isReading[slot] { _ = beginReading(slot) }
+            findUplink()
+            if uplink != noSlot { tendUplink() }
             return 0
         case Command.Kind.flush:
             let segment = order.command.slot

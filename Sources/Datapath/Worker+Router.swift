@@ -33,6 +33,7 @@ extension Worker {
                 release(news.segment, news.address)
             }
         case NeighborNews.Kind.recheck: ask(news)
+        case NeighborNews.Kind.pathMTU: learnPathMTU(decision.pathMTU, news.address)
         default: break
         }
         if decision.answer.kind != Answer.Kind.none { answer(frame, decision) }
@@ -82,7 +83,7 @@ extension Worker {
         if captures.isActive { captureDropped(frame, decision, reason.rawValue) }
     }
 
-    private mutating func ask(_ news: NeighborNews) {
+    mutating func ask(_ news: NeighborNews) {
         // The fewer places are left, the fewer a network may have: a tenant that scans leaves room for the others.
         let free = UInt32(Worker.questionCapacity - questionCount)
         guard state.taught.neighbors.unanswered(news.segment, snapshot) * 4 <= free,
@@ -251,6 +252,7 @@ extension Worker {
             slot.pointee.headerLength = UInt16(truncatingIfNeeded: end + piece.headerLength)
             slot.pointee.payload = packet + header + piece.payloadOffset
             slot.pointee.payloadLength = piece.payloadCount
+            if slot.pointee.outerTransport != 0 { _ = finishOuterHeaders(slot) }
             commit(slot, place, segment: decision.segment)
         }
     }
@@ -260,14 +262,16 @@ extension Worker {
     /// Takes over what the sockets heard about the ways to peers.
     @inline(never)
     mutating func learnPathMTUs() {
-        for news in engine.pathMTUNews {
-            let peer = snapshot.peer(news.peer)
-            guard peer != noSlot else { continue }
-            count(.pathMTULearned)
-            state.taught.learnPathMTU(news.mtu, peer: peer, now: now, snapshot: snapshot)
-        }
+        for news in engine.pathMTUNews { learnPathMTU(news.mtu, news.peer) }
         engine.clearPathMTUNews()
     }
 
-    private mutating func count(_ event: Event) { state.events[Int(event.rawValue)] &+= 1 }
+    private mutating func learnPathMTU(_ mtu: UInt32, _ address: IPv6Address) {
+        let peer = snapshot.peer(address)
+        guard peer != noSlot else { return }
+        count(.pathMTULearned)
+        state.taught.learnPathMTU(mtu, peer: peer, now: now, snapshot: snapshot)
+    }
+
+    mutating func count(_ event: Event) { state.events[Int(event.rawValue)] &+= 1 }
 }

@@ -39,6 +39,8 @@ public struct Worker: ~Copyable {
     let questions: UnsafeMutablePointer<NeighborNews>
     var questionCount = 0
     let rates: Rates
+    /// The interface of the underlay's router, or `noSlot` where there is no uplink.
+    var uplink = noSlot
     /// Where the worker's own frames are made.
     let scratch: UnsafeMutableRawPointer
     var scratchUsed = 0

@@ -10,7 +10,7 @@ import Wire
 
 extension PortEngine {
     /// Where the parts of a tenant's tunnel packet are, from the first byte of the frame.
-    private struct Tunnel {
+    struct Tunnel {
         var network: Int
         var isIPv6: Bool
         /// The UDP header, or -1 without one.
@@ -125,7 +125,7 @@ extension PortEngine {
 
     /// Gives a piece the lengths, identification and checksum of its outer headers. Returns what is still to do: the
     /// outer UDP checksum, if there is one.
-    private static func fixOuter(
+    static func fixOuter(
         _ piece: UnsafeMutableRawPointer,
         _ length: Int,
         _ tunnel: Tunnel,

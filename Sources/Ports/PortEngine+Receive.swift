@@ -18,7 +18,8 @@ extension PortEngine {
         ring.reset()
         switch port.pointee.kind {
         case .none: return 0
-        case .tap: return receiveTAP(port, endpoint, ring, pool)
+        case .tap: return receiveTAP(port, endpoint, ring, pool, headerLength: VirtioHeader.length)
+        case .uplink: return receiveTAP(port, endpoint, ring, pool, headerLength: VirtioHeader.tunnelLength)
         case .packet: return receivePackets(port, endpoint, ring, pool)
         case .vxlan4: return receiveTunnel(port, endpoint, ring, pool, isIPv6: false, hasHeader: false)
         case .vxlan6, .raw6: return receiveTunnel(port, endpoint, ring, pool, isIPv6: true, hasHeader: false)
@@ -28,18 +29,20 @@ extension PortEngine {
         }
     }
 
+    @inline(__always)
     private func receiveTAP(
         _ port: UnsafeMutablePointer<PortIO>,
         _ endpoint: UInt32,
         _ ring: borrowing ReceiveRing,
-        _ pool: borrowing BufferPool
+        _ pool: borrowing BufferPool,
+        headerLength: Int
     ) -> Int32 {
         let fd = port.pointee.receiveDescriptor
-        let room = VirtioHeader.length + BufferPool.capacity
+        let room = headerLength &+ BufferPool.capacity
         while !ring.isFull {
             let frame = pool.buffer(ring.count)
             // The header goes into the headroom, so header and frame are one piece for the kernel.
-            let header = frame - VirtioHeader.length
+            let header = frame - headerLength
             let result = Int(Syscall.read(fd, header, room))
             if result < 0 {
                 if result == -Int(EAGAIN) { return 0 }
@@ -47,7 +50,7 @@ extension PortEngine {
                 return Int32(truncatingIfNeeded: result)
             }
             // The kernel cuts what is too long without a word, and then says exactly `room`.
-            let length = result &- VirtioHeader.length
+            let length = result &- headerLength
             guard length > 0, result < room else {
                 ring.noteUnreadable()
                 if result == 0 { return 0 }

@@ -16,6 +16,8 @@ public enum PortKind: UInt32, Sendable, CaseIterable {
     case raw6 = 6
     /// Two rings in memory.
     case memory = 7
+    /// A TAP on the underlay, with a 24-byte virtio header that can speak of tunnels.
+    case uplink = 8
 
     @inline(__always)
     var isTunnel: Bool { self == .vxlan4 || self == .vxlan6 || self == .raw4 || self == .raw6 }
@@ -24,7 +26,7 @@ public enum PortKind: UInt32, Sendable, CaseIterable {
     public var descriptorCount: Int {
         switch self {
         case .none, .memory: 0
-        case .tap, .packet, .raw4, .raw6: 1
+        case .tap, .packet, .raw4, .raw6, .uplink: 1
         case .vxlan4: 1 + 2 * PortIO.transmitSockets
         case .vxlan6: 1 + PortIO.transmitSockets
         }
@@ -44,6 +46,9 @@ public struct PortIO {
         public static let finishesOffloads: UInt32 = 2
         /// Tunnel packets are handed over as they were sent: segments of TCP are not put together again.
         public static let keepsSegments: UInt32 = 4
+        /// The kernel takes no super-frames in tunnels from an uplink (before Linux 6.17): they are cut. Set when the kernel
+        /// says so.
+        public static let noTunnelSegments: UInt32 = 8
     }
 
     public var kind: PortKind = .none
@@ -87,7 +92,7 @@ public struct PortIO {
         for index in 0..<count {
             switch kind {
             case .none, .memory: break
-            case .tap, .packet, .raw4, .raw6:
+            case .tap, .packet, .raw4, .raw6, .uplink:
                 transmit[index] = first
                 transmit[count + index] = first
             case .vxlan4:

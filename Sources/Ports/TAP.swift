@@ -9,6 +9,9 @@ public enum TAP {
         public var name: String
         /// What the kernel leaves to us (`TUN_F_*`).
         public var offloads: UInt32
+
+        /// Whether super-frames in UDP tunnels pass whole, with and without an outer checksum.
+        public var carriesTunnels: Bool { offloads & UInt32(LINUX_TUN_F_UDP_TUNNEL_GSO_CSUM) != 0 }
     }
 
     /// What to ask the kernel for, most first. UDP segmentation is known since Linux 6.2; both families go together.
@@ -20,6 +23,22 @@ public enum TAP {
         return [checksum | tcp | ecn | udp, checksum | tcp | ecn, checksum | tcp, checksum, 0]
     }()
 
+    /// The same for an uplink. UDP segmentation is not asked for: a peer's UDP_SEGMENT would come as one frame of many
+    /// tunnel packets.
+    static let uplinkChoices: [UInt32] = {
+        let tcp = UInt32(LINUX_TUN_F_CSUM | LINUX_TUN_F_TSO4 | LINUX_TUN_F_TSO6)
+        let ecn = UInt32(LINUX_TUN_F_TSO_ECN)
+        let tunnel = UInt32(LINUX_TUN_F_UDP_TUNNEL_GSO)
+        let checksum = UInt32(LINUX_TUN_F_UDP_TUNNEL_GSO_CSUM)
+        return [tcp | ecn | tunnel | checksum, tcp | ecn, tcp, UInt32(LINUX_TUN_F_CSUM), 0]
+    }()
+
+    /// Creates a TAP for the underlay, on which super-frames in tunnels pass whole where the kernel can do it (Linux 6.17);
+    /// `Opened.carriesTunnels` tells.
+    public static func openUplink(name: String) throws(PortError) -> Opened {
+        try open(name, headerLength: VirtioHeader.tunnelLength, uplinkChoices)
+    }
+
     /// Creates a TAP, or attaches to a persistent one, in the calling thread's network namespace. The device may be
     /// moved to another namespace afterwards; the descriptor stays with it.
     ///
@@ -27,6 +46,14 @@ public enum TAP {
     ///
     /// - Parameter name: at most 15 bytes; `%d` in it becomes a free number.
     public static func open(name: String) throws(PortError) -> Opened {
+        try open(name, headerLength: VirtioHeader.length, offloadChoices)
+    }
+
+    private static func open(
+        _ name: String,
+        headerLength: Int,
+        _ choices: [UInt32]
+    ) throws(PortError) -> Opened {
         let steps = OpeningSteps(object: "TAP \(name)") { advice($0, name) }
         let bytes = Array(name.utf8)
         guard (1...15).contains(bytes.count), name != ".", name != "..",
@@ -45,11 +72,11 @@ public enum TAP {
         let flags = LINUX_IFF_TAP | LINUX_IFF_NO_PI | LINUX_IFF_VNET_HDR
         let attached = buffer.withUnsafeMutableBufferPointer { Syscall.attachTUN(fd.value, $0.baseAddress!, flags) }
         try steps.check(attached, "create")
-        try steps.check(Syscall.setTUNHeaderSize(fd.value, Int32(VirtioHeader.length)), "set the header size of")
+        try steps.check(Syscall.setTUNHeaderSize(fd.value, Int32(headerLength)), "set the header size of")
         // Fails on kernels without the option only, where the header has the processor's order: little endian, too.
         _ = Syscall.setTUNLittleEndian(fd.value)
         var granted: UInt32 = 0
-        for choice in offloadChoices where Syscall.setTUNOffloads(fd.value, choice) >= 0 {
+        for choice in choices where Syscall.setTUNOffloads(fd.value, choice) >= 0 {
             granted = choice
             break
         }

@@ -6,6 +6,9 @@ import Wire
 ///     0 flags   1 GSO type   2 header length   4 segment size   6 checksum start   8 checksum offset
 enum VirtioHeader {
     static let length = 10
+    /// With what follows for super-frames in tunnels (`struct virtio_net_hdr_v1_hash_tunnel`): 20 outer transport header,
+    /// 22 inner network header.
+    static let tunnelLength = 24
 
     /// What the sender left undone, with the header length worked out anew: the kernel puts the length of its linear
     /// part there. Values that contradict the frame are left as they are, for the pipeline to refuse.
@@ -33,7 +36,7 @@ enum VirtioHeader {
         guard offload.needsChecksum else { return stated }
         let transport = Int(offload.checksumStart)
         var end = transport &+ HeaderLength.udp
-        if offload.gsoKind != Offload.gsoUDP {
+        if offload.gsoKind & ~(Offload.gsoTunnelIPv4 | Offload.gsoTunnelIPv6) != Offload.gsoUDP {
             guard transport &+ HeaderLength.tcp <= length else { return stated }
             end = transport &+ Int(frame.byte(transport &+ 12) &>> 4) &* 4
         }
@@ -49,6 +52,29 @@ enum VirtioHeader {
         set(header, 6, offload.checksumStart)
         set(header, 8, offload.checksumOffset)
     }
+
+    /// The 24 bytes in front of a frame of an uplink. Whether the outer UDP header has a checksum is seen in it.
+    @inline(__always)
+    static func write(uplink slot: UnsafeMutablePointer<TransmitSlot>, to header: UnsafeMutableRawPointer) {
+        write(slot.pointee.offload, to: header)
+        header.set64(10, 0)
+        header.set16(18, 0)
+        header.set32(20, 0)
+        let transport = slot.pointee.outerTransport
+        guard slot.pointee.offload.isSuperFrame, transport != 0 else { return }
+        let frame = UnsafeRawPointer(slot.header)
+        let isIPv6 = frame.be16(12) == EtherType.ipv6
+        let tunnel = isIPv6 ? Offload.gsoTunnelIPv6 : Offload.gsoTunnelIPv4
+        header.set8(1, slot.pointee.offload.gsoType | tunnel)
+        if frame.be16(Int(transport) &+ PartialChecksum.udpOffset) != 0 {
+            header.set8(0, Offload.needsChecksumFlag | tunnelChecksumFlag)
+        }
+        set(header, 20, transport)
+        set(header, 22, slot.pointee.innerNetwork)
+    }
+
+    /// `VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM`.
+    private static let tunnelChecksumFlag: UInt8 = 8
 
     @inline(__always)
     private static func little16(_ at: UnsafeRawPointer, _ offset: Int) -> UInt16 {

@@ -1,4 +1,4 @@
-// TAP devices (include/uapi/linux/if_tun.h). Debian 12's header ends before USO.
+// TAP devices (include/uapi/linux/if_tun.h). Debian 12's header ends before USO, which Linux 6.2 has; tunnels are 6.17's.
 #pragma once
 #include <fcntl.h>
 #include <net/if.h>
@@ -13,6 +13,8 @@ enum {
     LINUX_TUN_F_TSO_ECN = 0x08,
     LINUX_TUN_F_USO4 = 0x20,
     LINUX_TUN_F_USO6 = 0x40,
+    LINUX_TUN_F_UDP_TUNNEL_GSO = 0x80,
+    LINUX_TUN_F_UDP_TUNNEL_GSO_CSUM = 0x100,
 };
 
 enum {
