@@ -80,7 +80,7 @@ private struct Planner {
                 end.isSilent = !host.vteps.contains(where: \.isIPv6)
             case .device(let name):
                 end.name = name
-            case .tap(_, let bridge):
+            case .tap(_, let bridge, _, _):
                 result.bridges.append(LabPlan.Bridge(name: bridge, namespace: namespace, mtu: mtu))
                 devices[namespace, default: []].insert(bridge)
                 end.bridge = bridge

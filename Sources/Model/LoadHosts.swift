@@ -80,7 +80,7 @@ extension Loader {
         if let fields = fields(entry.value, path, Self.hostSchema, mayBeEmpty: true) {
             if let node = fields["vtep"] { loadVTEPs(node, "\(path).vtep", of: &host) }
             if let node = fields["physical"] { loadPhysical(node, "\(path).physical", of: &host) }
-            if let node = fields["underlay"] { loadUnderlay(node, "\(path).underlay") }
+            if let node = fields["underlay"] { loadUnderlay(node, "\(path).underlay", of: &host) }
         }
         if problems.count > problemsBefore { brokenHosts.insert(host.name) }
         hostNumbers[host.name] = hosts.count
@@ -153,49 +153,6 @@ extension Loader {
             )
         } else {
             interfaces[key] = Claim(owner: path, line: place.line)
-        }
-    }
-
-    private enum UnderlayMode: String, CaseIterable { case socket, tap, device }
-
-    private static let underlaySchema = Schema(
-        subject: "an underlay",
-        keys: ["mode", "tap", "bridge", "device"],
-        mistaken: ["type": "mode"]
-    )
-
-    private mutating func loadUnderlay(_ node: Node, _ path: String) {
-        guard let fields = fields(node, path, Self.underlaySchema) else { return }
-        guard let modeNode = fields["mode"] else {
-            refuse(node.place, path, "the underlay's `mode` is missing; write `{mode: socket}`")
-            return
-        }
-        guard let mode = word(modeNode, "\(path).mode", "the mode of an underlay", as: UnderlayMode.self) else {
-            return
-        }
-        let keys: [UnderlayMode: [String]] = [.socket: [], .tap: ["tap", "bridge"], .device: ["device"]]
-        for entry in fields.entries
-        where ["tap", "bridge", "device"].contains(entry.key) && !keys[mode, default: []].contains(entry.key) {
-            refuse(
-                entry.place,
-                "\(path).\(entry.key)",
-                "`\(entry.key)` has no meaning when the mode is `\(mode.rawValue)`; remove it"
-            )
-        }
-        for key in keys[mode, default: []] {
-            guard let node = fields[key] else {
-                refuse(fields.place, path, "the mode `\(mode.rawValue)` needs `\(key)`, the name of an interface")
-                continue
-            }
-            _ = interface(node, "\(path).\(key)")
-        }
-        if mode != .socket {
-            refuse(
-                modeNode.place,
-                "\(path).mode",
-                "an underlay of mode `\(mode.rawValue)` \(Self.notSupported); leave the underlay out or write "
-                    + "`{mode: socket}`"
-            )
         }
     }
 }

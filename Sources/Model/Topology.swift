@@ -26,6 +26,7 @@ public struct Host: Sendable, Equatable {
     /// The provider networks that reach this host.
     public var physical: [Physical]
     public var underlay: Underlay
+    public var underlayMark = Mark()
 
     public init(
         name: String,
@@ -65,8 +66,10 @@ public struct Physical: Sendable, Equatable {
 public enum Underlay: Sendable, Equatable {
     /// UDP and raw sockets in the host's namespace.
     case socket
-    /// The VTEP's address lives in the switch, behind an uplink TAP on a bridge of the host.
-    case tap(String, bridge: String)
+    /// The VTEP's addresses live in the switch, behind an uplink TAP on a bridge of the host. `addresses` are VTEPs with the
+    /// prefix in which the others are neighbours, one per family; without one everybody is a neighbour. `gateways` lead
+    /// to the rest.
+    case tap(String, bridge: String, addresses: [IPPrefix] = [], gateways: [IPAddress] = [])
     /// A NIC or veth end of its own.
     case device(String)
 }
@@ -75,7 +78,9 @@ extension Underlay: CustomStringConvertible {
     public var description: String {
         switch self {
         case .socket: "socket"
-        case .tap(let tap, let bridge): "tap \(tap) on bridge \(bridge)"
+        case .tap(let tap, let bridge, let addresses, let gateways):
+            "tap \(tap) on bridge \(bridge)" + addresses.map { " as \($0)" }.joined()
+                + gateways.map { " via \($0)" }.joined()
         case .device(let device): "device \(device)"
         }
     }

@@ -17,6 +17,7 @@ import Testing
             "device", "dot1ad", "dual-stack", "flat", "gre", "gre-ipv6-underlay", "ipip-branches", "ipv6-over-ipv4",
             "jumbo",
             "local", "qinq", "remotes", "routed", "static-lab", "tap-for-vm", "three-hosts", "trunk", "two-tenants",
+            "uplink-tap",
             "veth", "vlan", "vxlan",
             "vxlan-ipv6-underlay",
         ]

@@ -53,9 +53,57 @@ import Testing
         Row(5, "h2: {vtep: 192.0.2.2, underlay: {mode: socket, tap: t}}", "hosts.h2.underlay.tap", "has no meaning"),
         Row(
             5,
-            "h2: {vtep: 192.0.2.2, underlay: {mode: tap, tap: up0, bridge: br0}}",
-            "hosts.h2.underlay.mode",
-            "an underlay of mode `tap` is not supported by this version of Sluice yet"
+            "h2: {vtep: 192.0.2.2, underlay: {mode: tap, tap: up0}}",
+            "hosts.h2.underlay",
+            "the mode `tap` needs `bridge`"
+        ),
+        Row(
+            5,
+            "h2: {vtep: 192.0.2.2, underlay: {mode: tap, tap: up0, bridge: up0}}",
+            "hosts.h2.underlay.tap",
+            "give it another name"
+        ),
+        Row(
+            5,
+            "h2: {vtep: 192.0.2.2, physical: {physnet1: up0}, underlay: {mode: tap, tap: up0, bridge: br0}}",
+            "hosts.h2.underlay.tap",
+            "is already used by hosts.h2.physical.physnet1"
+        ),
+        Row(
+            5,
+            "h2: {vtep: 192.0.2.2, underlay: {mode: tap, tap: up0, bridge: br0, address: 192.0.2.2}}",
+            "hosts.h2.underlay.address",
+            "lacks its prefix length"
+        ),
+        Row(
+            5,
+            "h2: {vtep: 192.0.2.2, underlay: {mode: tap, tap: up0, bridge: br0, address: 192.0.2.9/24}}",
+            "hosts.h2.underlay.address",
+            "192.0.2.9 is not a VTEP of host h2, which has 192.0.2.2"
+        ),
+        Row(
+            5,
+            "h2: {vtep: 192.0.2.2, underlay: {mode: tap, tap: up0, bridge: br0, gateway: 192.0.2.254}}",
+            "hosts.h2.underlay.gateway",
+            "give the VTEP with its prefix length"
+        ),
+        Row(
+            5,
+            "h2: {vtep: 192.0.2.2, underlay: {mode: tap, tap: u, bridge: b, address: 192.0.2.2/24, gateway: 192.0.3.1}}",
+            "hosts.h2.underlay.gateway",
+            "lies outside of 192.0.2.0/24"
+        ),
+        Row(
+            5,
+            "h2: {vtep: 192.0.2.2, underlay: {mode: tap, tap: u, bridge: b, address: 192.0.2.2/24, gateway: 192.0.2.2}}",
+            "hosts.h2.underlay.gateway",
+            "is the VTEP itself"
+        ),
+        Row(
+            5,
+            "h2: {vtep: 192.0.2.2, underlay: {mode: tap, tap: u, bridge: b, addresses: 192.0.2.2/24}}",
+            "hosts.h2.underlay.addresses",
+            "did you mean `address`?"
         ),
         Row(
             5,
@@ -74,6 +122,32 @@ import Testing
     func hosts(row: Row) {
         // A port of blue is on h2, so a mistake in h2 must not be blamed on it as well.
         row.check()
+    }
+
+    @Test func anUplinkIsReadWhole() throws {
+        let topology = try load(
+            """
+            sluice: 1
+            hosts:
+              h1: {vtep: [192.0.2.1, "2001:db8::1"], underlay: {mode: tap, tap: up0, bridge: br0}}
+              h2:
+                vtep: [192.0.2.2, "2001:db8::2"]
+                underlay: {mode: tap, tap: up0, bridge: br0, address: [192.0.2.2/24, "2001:db8::2/64"],
+                  gateway: [192.0.2.254, "fe80::1"]}
+
+            """
+        )
+        #expect(topology.hosts[0].underlay == .tap("up0", bridge: "br0"))
+        guard case .tap(_, _, let addresses, let gateways) = topology.hosts[1].underlay else {
+            Issue.record("h2 has no uplink")
+            return
+        }
+        #expect(addresses.map(\.description) == ["192.0.2.2/24", "2001:db8::2/64"])
+        #expect(gateways.map(\.description) == ["192.0.2.254", "fe80::1"])
+        #expect(
+            "\(topology.hosts[1].underlay)"
+                == "tap up0 on bridge br0 as 192.0.2.2/24 as 2001:db8::2/64 via 192.0.2.254 via fe80::1"
+        )
     }
 
     @Test func aHostNeedsNothing() throws {
