@@ -36,12 +36,11 @@ extension Compilation {
             providers[physical.name] = plans.count
             append(.provider(physical.name), .provider(device: physical.device), mtu: 0, physical.mark)
         }
-        if host.underlay != .socket, !udpPorts.isEmpty || usesGRE || !anchored.isEmpty {
-            throw CompileError(
-                .unsupportedUnderlay,
-                host.mark,
-                "host \(host.name) has a tunnelled network or a router's tunnel, and tunnels need underlay {mode: socket}"
-            )
+        if host.underlay != .socket {
+            try planUplink(udpPorts)
+            let slots = allocation.endpoints.assign(plans.map(\.key))
+            place(slots)
+            return try checkClaims()
         }
         let vteps = [false, true].compactMap { host.vtep(ipv6: $0) }
         for port in udpPorts.sorted() {
@@ -67,17 +66,20 @@ extension Compilation {
             }
         }
 
-        let slots = allocation.endpoints.assign(plans.map(\.key))
+        place(allocation.endpoints.assign(plans.map(\.key)))
+        try checkClaims()
+    }
+
+    private mutating func place(_ slots: [UInt32]) {
         for (i, slot) in slots.enumerated() {
             plans[i].slot = slot
             plans[i].generation = allocation.endpoints.generations[Int(slot)]
             if i >= firstShared { sockets[plans[i].key] = i }
         }
-        try checkClaims()
     }
 
     /// `mtu` 0 is for the networks to raise.
-    private mutating func append(_ key: EndpointKey, _ medium: EndpointMedium, mtu: Int, _ mark: Mark) {
+    mutating func append(_ key: EndpointKey, _ medium: EndpointMedium, mtu: Int, _ mark: Mark) {
         plans.append(EndpointPlan(slot: noSlot, generation: 0, key: key, medium: medium, mtu: mtu, mark: mark))
     }
 
@@ -149,6 +151,9 @@ extension Compilation {
             case .ip(_, let kind):
                 record.kind = EndpointKind.ip
                 record.port = UInt32(kind.rawValue)
+            case .uplink:
+                record.kind = EndpointKind.uplink
+                record.port = UInt32(underlay?.port ?? 0)
             }
             if let index = interfaceIndexes[plan.key], index != 0 {
                 record.interfaceIndex = index

@@ -65,9 +65,9 @@ extension Compilation {
 
     /// Routers and their interfaces get their slots.
     mutating func planRouters() {
-        routerSlots = allocation.routers.assign(
-            scope.routers.indices.map { RouterKey(tenant: router($0).tenant, router: router($0).name) }
-        )
+        var keys = scope.routers.indices.map { RouterKey(tenant: router($0).tenant, router: router($0).name) }
+        if underlay != nil { keys.append(.underlay) }
+        routerSlots = allocation.routers.assign(keys)
         var next = 0
         for number in scope.routers.indices {
             for (i, interface) in scope.routers[number].interfaces.enumerated() where interface.number >= 0 {
@@ -89,10 +89,15 @@ extension Compilation {
                 next += 1
             }
         }
-        let slots = allocation.interfaces.assign(
-            interfaces.map { .init(router: routerSlots[$0.router], segment: $0.segment) }
-        )
-        for (i, slot) in slots.enumerated() { interfaces[i].slot = slot }
+        var wanted = interfaces.map {
+            SlotAllocation.InterfaceKey(router: routerSlots[$0.router], segment: $0.segment)
+        }
+        if underlay != nil, let router = routerSlots.last, let segment = segmentSlots.last {
+            wanted.append(.init(router: router, segment: segment))
+        }
+        let slots = allocation.interfaces.assign(wanted)
+        for i in interfaces.indices { interfaces[i].slot = slots[i] }
+        if underlay != nil, let slot = slots.last { underlay?.interface = slot }
     }
 
     // MARK: Rows

@@ -83,7 +83,9 @@ extension Compilation {
 
         if network.segment.isTunnel {
             for address in host.vteps {
-                guard let plan = network.segment.socketKey(address).flatMap({ sockets[$0] }) else { continue }
+                guard let plan = socket(network.segment, on: address) else { continue }
+                // All VTEPs are behind one uplink.
+                if underlay != nil, address != host.vteps.first { continue }
                 try claim(plans[plan].slot, 0, network.segment.identifier)
                 builder.mapIdentifier(
                     endpoint: plans[plan].slot,
@@ -98,6 +100,7 @@ extension Compilation {
                 guard let socket = socket(network.segment, to: peer) else { continue }
                 writeAttachment(slot, kind, segment, plans[socket].slot)
                 builder.attachments[Int(slot)].peer = peerSlots[peer]
+                if let underlay { builder.attachments[Int(slot)].interface = underlay.interface }
                 builder.mapMember(segment: segment, peer: peerSlots[peer], to: slot)
             }
         }

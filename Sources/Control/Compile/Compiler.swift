@@ -51,6 +51,7 @@ public enum Compiler {
         try work.writeSegments()
         try work.writeRouters()
         work.writeRoutes()
+        work.writeUnderlay()
         let image = work.builder.freeze(generation: generation, seed: seed)
         let rows = StateCapacity(
             endpoints: work.allocation.endpoints.count,
@@ -84,7 +85,7 @@ struct Compilation {
     var allocation: SlotAllocation
     var builder = SnapshotBuilder()
 
-    /// By number: ports of the scope, provider networks, VXLAN sockets, GRE sockets.
+    /// By number: ports of the scope, provider networks, VXLAN sockets, GRE sockets, or the uplink.
     var plans: [EndpointPlan] = []
     /// Number of the first plan that is not a port.
     var firstShared: Int { scope.ports.count }
@@ -93,7 +94,7 @@ struct Compilation {
     /// Plan numbers of sockets.
     var sockets: [EndpointKey: Int] = [:]
 
-    /// Of the scope's networks, by number, then of `anchored`.
+    /// Of the scope's networks, by number, then of `anchored`, then of the underlay.
     var segmentSlots: [UInt32] = []
 
     var tunnels = TunnelPlan()
@@ -102,13 +103,16 @@ struct Compilation {
 
     /// Tunnels of routers that begin here, in the order of `scope.routers`.
     var anchored: [AnchoredTunnel] = []
-    /// Of `scope.routers`, by number.
+    /// Of `scope.routers`, by number, then of the underlay's.
     var routerSlots: [UInt32] = []
     /// Router by router: networks, then tunnels that begin here.
     var interfaces: [InterfacePlan] = []
 
+    /// The host's own place in the underlay, if it has one.
+    var underlay: UnderlayPlan?
+
     /// Attachment slots, network by network: local ports, the provider device, peers. The flood lists, end to end. Then
-    /// those of `interfaces`.
+    /// those of `interfaces`, and two of the underlay.
     var attachmentSlots: [UInt32] = []
     /// Each network's range of `attachmentSlots`.
     var attachmentRanges: [Range<Int>] = []
@@ -157,6 +161,12 @@ struct Compilation {
             keys.append(key(of: tunnel))
             identities.append(identity(of: tunnel))
         }
+        if let underlay {
+            keys.append(.underlay)
+            identities.append(
+                .init(kind: SegmentKind.underlay, identifier: 0, way: plans[underlay.plan].key.description)
+            )
+        }
         segmentSlots = allocation.assign(segments: keys, identities: identities)
     }
 
@@ -182,6 +192,10 @@ struct Compilation {
                 let peer = peerSlots[anchored[interface.tunnel].peer]
                 keys.append(.init(segment: interface.segment, target: peer, kind: .peer))
             }
+        }
+        if let underlay, let segment = segmentSlots.last {
+            keys.append(.init(segment: segment, target: underlay.interface, kind: .interface))
+            keys.append(.init(segment: segment, target: plans[underlay.plan].slot, kind: .endpoint))
         }
         attachmentSlots = allocation.attachments.assign(keys)
     }

@@ -24,6 +24,8 @@ public enum EndpointKey: Hashable, Sendable {
     case gre(address: IPAddress)
     /// The same for packets of another IP protocol.
     case ip(address: IPAddress, EncapsulationProtocol)
+    /// The TAP by which the switch itself is in the underlay.
+    case uplink(String)
 
     /// The key that a snapshot's row was compiled from; nil for a free slot and for a name that is none.
     public init?(record: EndpointRecord, in snapshot: Snapshot) {
@@ -31,7 +33,7 @@ public enum EndpointKey: Hashable, Sendable {
         switch record.kind {
         case EndpointKind.port: self.init(port: name)
         case EndpointKind.provider: self = .provider(name)
-        case EndpointKind.vxlan, EndpointKind.gre, EndpointKind.ip: self.init(tunnel: name)
+        case EndpointKind.vxlan, EndpointKind.gre, EndpointKind.ip, EndpointKind.uplink: self.init(tunnel: name)
         default: return nil
         }
     }
@@ -47,7 +49,9 @@ public enum EndpointKey: Hashable, Sendable {
     }
 
     private init?(tunnel text: String) {
-        if text.hasPrefix("gre ") {
+        if text.hasPrefix("uplink "), text.utf8.count > 7 {
+            self = .uplink(String(text.dropFirst(7)))
+        } else if text.hasPrefix("gre ") {
             guard let address = IPAddress(String(text.dropFirst(4))) else { return nil }
             self = .gre(address: address)
         } else if text.hasPrefix("vxlan "), let colon = text.lastIndex(of: ":") {
@@ -83,7 +87,7 @@ extension EndpointKey: CustomStringConvertible, LosslessStringConvertible {
     }
 
     /// `red/web`, `physnet1`, `vxlan 192.0.2.1:4789`, `vxlan [2001:db8::1]:4789`, `gre 192.0.2.1`, `ipip 192.0.2.1`
-    /// (protocol 4), `sit 192.0.2.1` (41), `ka9q 192.0.2.1` (94).
+    /// (protocol 4), `sit 192.0.2.1` (41), `ka9q 192.0.2.1` (94), `uplink up0`.
     public var description: String {
         switch self {
         case .port(let tenant, let name): "\(tenant)/\(name)"
@@ -91,6 +95,7 @@ extension EndpointKey: CustomStringConvertible, LosslessStringConvertible {
         case .vxlan(let address, let port): address.isIPv6 ? "vxlan [\(address)]:\(port)" : "vxlan \(address):\(port)"
         case .gre(let address): "gre \(address)"
         case .ip(let address, let kind): "\(kind.name) \(address)"
+        case .uplink(let name): "uplink \(name)"
         }
     }
 }
@@ -105,6 +110,9 @@ public struct SegmentKey: Hashable, Sendable {
         self.tenant = tenant
         self.network = network
     }
+
+    /// That of the underlay behind an uplink. No tenant has the empty name.
+    public static let underlay = SegmentKey(tenant: "", network: "underlay")
 
     public init(tenant: String, router: String, tunnel: String) {
         self.init(tenant: tenant, network: "\(router)/\(tunnel)")
@@ -124,6 +132,9 @@ extension SegmentKey: CustomStringConvertible, LosslessStringConvertible {
 public struct RouterKey: Hashable, Sendable {
     public var tenant: String
     public var router: String
+
+    /// That of the underlay's.
+    public static let underlay = RouterKey(tenant: "", router: "underlay")
 
     public init(tenant: String, router: String) {
         self.tenant = tenant

@@ -14,6 +14,8 @@ public enum EndpointMedium: Hashable, Sendable {
     case vxlan(address: IPAddress, port: UInt16)
     case gre(address: IPAddress)
     case ip(address: IPAddress, EncapsulationProtocol)
+    /// A TAP that is made and put into a bridge of the host.
+    case uplink(tap: String, bridge: String)
 
     init(_ attach: Attach, tenant: String, port: String) {
         switch attach {
@@ -41,6 +43,9 @@ public enum EndpointMedium: Hashable, Sendable {
             )
         case ("device", .port) where !rest.isEmpty: self = .device(String(rest))
         case ("device", .provider) where !rest.isEmpty: self = .provider(device: String(rest))
+        case ("uplink", .uplink(let tap)):
+            guard rest.hasPrefix("\(tap) on "), rest.count > tap.count + 4 else { return nil }
+            self = .uplink(tap: tap, bridge: String(rest.dropFirst(tap.count + 4)))
         case ("socket", .vxlan(let address, let port)): self = .vxlan(address: address, port: port)
         case ("socket", .gre(let address)): self = .gre(address: address)
         case ("socket", .ip(let address, let kind)): self = .ip(address: address, kind)
@@ -82,7 +87,7 @@ public enum EndpointMedium: Hashable, Sendable {
     /// Whether the switch makes the interface, sets it up and removes it. Anything else is left as it was found.
     public var isMade: Bool {
         switch self {
-        case .tap, .veth: true
+        case .tap, .veth, .uplink: true
         case .device, .provider, .vxlan, .gre, .ip: false
         }
     }
@@ -90,7 +95,9 @@ public enum EndpointMedium: Hashable, Sendable {
     /// The tenant's interface, or the device; nil for sockets.
     public var interface: String? {
         switch self {
-        case .tap(let name, _), .veth(let name, _, _), .device(let name), .provider(let name): name
+        case .tap(let name, _), .veth(let name, _, _), .device(let name), .provider(let name),
+            .uplink(let name, _):
+            name
         case .vxlan, .gre, .ip: nil
         }
     }
@@ -99,7 +106,7 @@ public enum EndpointMedium: Hashable, Sendable {
     public var namespace: String? {
         switch self {
         case .tap(_, let namespace), .veth(_, let namespace, _): namespace
-        case .device, .provider, .vxlan, .gre, .ip: nil
+        case .device, .provider, .vxlan, .gre, .ip, .uplink: nil
         }
     }
 
@@ -114,7 +121,7 @@ public enum EndpointMedium: Hashable, Sendable {
         case .tap(let name, let namespace): [.interface(name, namespace: namespace)]
         case .veth(let name, let namespace, let ownEnd):
             [.interface(name, namespace: namespace), .interface(ownEnd, namespace: nil)]
-        case .device(let name), .provider(let name): [.interface(name, namespace: nil)]
+        case .device(let name), .provider(let name), .uplink(let name, _): [.interface(name, namespace: nil)]
         case .vxlan(let address, let port): [.socket(.vxlan(address: address, port: port))]
         case .gre(let address): [.socket(.gre(address: address))]
         case .ip(let address, let kind): [.socket(.ip(address: address, kind))]
@@ -123,12 +130,13 @@ public enum EndpointMedium: Hashable, Sendable {
 }
 
 extension EndpointMedium: CustomStringConvertible {
-    /// `tap eth0 netns red-web`, `tap vm0`, `veth db0 netns red-db`, `device eth3`, `socket`.
+    /// `tap eth0 netns red-web`, `tap vm0`, `veth db0 netns red-db`, `device eth3`, `uplink up0 on br0`, `socket`.
     public var description: String {
         switch self {
         case .tap(let name, let namespace): "tap \(name)" + (namespace.map { " netns \($0)" } ?? "")
         case .veth(let name, let namespace, _): "veth \(name)" + (namespace.map { " netns \($0)" } ?? "")
         case .device(let name), .provider(let name): "device \(name)"
+        case .uplink(let tap, let bridge): "uplink \(tap) on \(bridge)"
         case .vxlan, .gre, .ip: "socket"
         }
     }

@@ -104,7 +104,13 @@ extension Compilation {
     func socket(_ segment: Segment, to peer: Int) -> Int? {
         let ipv6 = tunnels.addresses[peer].mappedIPv4 == nil
         guard let own = host.vtep(ipv6: ipv6) else { return nil }
-        return segment.socketKey(own).flatMap { sockets[$0] }
+        return socket(segment, on: own)
+    }
+
+    /// The plan of what carries a segment at one of the host's addresses.
+    func socket(_ segment: Segment, on address: IPAddress) -> Int? {
+        if let underlay, segment.isTunnel { return underlay.plan }
+        return segment.socketKey(address).flatMap { sockets[$0] }
     }
 
     mutating func writePeers() {

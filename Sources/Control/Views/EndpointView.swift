@@ -72,7 +72,9 @@ extension LiveTables {
         let status = statuses[slot]
         let counters = region.counters[Int(slot)]
         let isTunnel = kind != .port && kind != .provider
-        var networks = attachments.map { membership(snapshot.attachments[Int($0)]) }
+        // An uplink's own place is no network of anybody.
+        var networks = attachments.map { snapshot.attachments[Int($0)] }
+            .filter { snapshot.segments[Int($0.segment)].kind != SegmentKind.underlay }.map(membership)
         if isTunnel {
             // One attachment for each peer of a network: name the network once.
             var seen: Set<String> = []

@@ -12,6 +12,8 @@ public enum EndpointKindName: String, Codable, Sendable, CaseIterable {
     case gre
     /// The raw socket of another IP protocol: 4, 41 or 94.
     case ip
+    /// The TAP by which the switch is in the underlay.
+    case uplink
 
     init?(_ kind: UInt8) {
         switch kind {
@@ -20,6 +22,7 @@ public enum EndpointKindName: String, Codable, Sendable, CaseIterable {
         case EndpointKind.vxlan: self = .vxlan
         case EndpointKind.gre: self = .gre
         case EndpointKind.ip: self = .ip
+        case EndpointKind.uplink: self = .uplink
         default: return nil
         }
     }

@@ -35,8 +35,11 @@ public struct LiveTables {
         }
     }
 
+    /// Tenants' routers.
     var routerSlots: [UInt32] {
-        (0..<snapshot.routerCount).filter { snapshot.routers[Int($0)].inUse != 0 }
+        (0..<snapshot.routerCount).filter {
+            snapshot.routers[Int($0)].inUse != 0 && !snapshot.routers[Int($0)].isUnderlay
+        }
     }
 
     /// Attachments in use of every endpoint, in slot order.

@@ -28,7 +28,9 @@ public struct StatusView: Codable, Sendable, Equatable {
 extension LiveTables {
     public func status(_ process: ProcessStatus) -> StatusView {
         let endpoints = endpoints { _ in true }
-        let segments = segmentSlots.filter { snapshot.segments[Int($0)].kind != SegmentKind.routed }
+        let segments = segmentSlots.filter {
+            ![SegmentKind.routed, SegmentKind.underlay].contains(snapshot.segments[Int($0)].kind)
+        }
         return StatusView(
             process: process,
             generation: snapshot.generation,

@@ -35,6 +35,7 @@ final class DeviceMaker {
             )
         case .gre(let address): try openRaw(plan, address, IPProtocol.gre)
         case .ip(let address, let kind): try openRaw(plan, address, kind.rawValue)
+        case .uplink(let tap, let bridge): try openUplink(plan, tap, bridge)
         }
     }
 
@@ -150,7 +151,7 @@ final class DeviceMaker {
 
     /// When a whole switch was killed, the kernel takes a moment to remove the interfaces that it had made. What has the
     /// port's name and address, and is of a kind that we make, is such a leftover.
-    private func outwaitLeftover(_ name: String, _ plan: EndpointPlan, _ netlink: Netlink) throws {
+    func outwaitLeftover(_ name: String, _ plan: EndpointPlan, _ netlink: Netlink) throws {
         for _ in 0..<100 {
             guard let link = try netlink.link(named: name), link.mac == plan.mac, ["tun", "veth"].contains(link.kind)
             else { return }
@@ -241,7 +242,7 @@ final class DeviceMaker {
         case .veth(let name, let namespace, _): deleteLink(name, namespace)
         case .tap(let name, let namespace): if madeAsVeth { deleteLink(name, namespace) }
         case .device(let name), .provider(let name): IngressGuard.remove(from: name, in: host)
-        case .vxlan, .gre, .ip: break
+        case .vxlan, .gre, .ip, .uplink: break
         }
     }
 
@@ -251,6 +252,9 @@ final class DeviceMaker {
         else { return }
         try? netlink.delete(link.index)
     }
+
+    /// The MTU of a bridge that an uplink is to be put into; nil when there is none.
+    func underlayMTU(bridge: String) -> Int? { try? Netlink(in: host).link(named: bridge)?.mtu }
 
     /// The MTU of the interface that holds an underlay address; nil when none does.
     func underlayMTU(_ addresses: [IPAddress]) -> Int? {

@@ -9,6 +9,8 @@ final class OpenedEndpoint {
     /// What the file says about it now.
     var plan: EndpointPlan
     let kind: PortKind
+    /// `PortIO.Flags` for the datapath.
+    let flags: UInt32
     /// Ours, kept as long as the endpoint is served: a TAP keeps its carrier even while the datapath is restarted.
     let descriptors: [Int32]
     /// The interface that is watched, and where; nil for sockets. Tenants' namespaces are only followed: `watched` would
@@ -24,6 +26,7 @@ final class OpenedEndpoint {
     init(
         plan: EndpointPlan,
         kind: PortKind,
+        flags: UInt32 = 0,
         descriptors: [Int32],
         interface: LinkFacts? = nil,
         watched: NetworkNamespace? = nil,
@@ -33,6 +36,7 @@ final class OpenedEndpoint {
     ) {
         self.plan = plan
         self.kind = kind
+        self.flags = flags
         self.descriptors = descriptors
         self.interface = interface
         self.watched = watched

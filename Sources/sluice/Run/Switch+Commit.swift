@@ -14,7 +14,7 @@ extension Switch {
     /// Makes the switch match a topology. Throws `TopologyError` with file and line for what the file or one of its
     /// devices is to blame for; the switch then goes on exactly as before.
     func commit(_ new: Topology, text: String, file: String) throws -> ApplyResult {
-        let mtu = settings.underlayMTU ?? maker.underlayMTU(vteps(new)) ?? LabSettings.defaultMTU
+        let mtu = underlayMTU(new)
         let first = try compile(new, mtu, indexes: interfaceIndexes(served))
         let plan = Reconciler.actions(desired: first.endpoints, observed: observed())
         var undo: [() -> Void] = []
@@ -63,7 +63,7 @@ extension Switch {
 
     /// What a commit of this topology would change.
     func preview(_ new: Topology) throws -> ApplyResult {
-        let mtu = settings.underlayMTU ?? maker.underlayMTU(vteps(new)) ?? LabSettings.defaultMTU
+        let mtu = underlayMTU(new)
         _ = try compile(new, mtu, indexes: interfaceIndexes(served))
         return ApplyResult(
             changes: Topology.difference(from: topology, to: new).map(ApplyResult.Change.init),
@@ -72,8 +72,16 @@ extension Switch {
         )
     }
 
-    private func vteps(_ topology: Topology) -> [IPAddress] {
-        topology.hosts.first { $0.name == settings.host }?.vteps ?? []
+    /// What the command line says, or what the device with the VTEP's address or the uplink's bridge has.
+    private func underlayMTU(_ topology: Topology) -> Int {
+        if let mtu = settings.underlayMTU { return mtu }
+        guard let host = topology.hosts.first(where: { $0.name == settings.host }) else {
+            return LabSettings.defaultMTU
+        }
+        if case .tap(_, let bridge, _, _) = host.underlay {
+            return maker.underlayMTU(bridge: bridge) ?? LabSettings.defaultMTU
+        }
+        return maker.underlayMTU(host.vteps) ?? LabSettings.defaultMTU
     }
 
     private func compile(_ new: Topology, _ mtu: Int, indexes: [EndpointKey: UInt32]) throws -> Compiled {

@@ -169,7 +169,7 @@ actor Switch {
                 fds.forEach { close($0) }
                 continue
             }
-            inheritDescriptors(command.slot, kind, fds, snapshot)
+            inheritDescriptors(command.slot, kind, flags: command.extra, fds, snapshot)
         }
         watchNamespaces()
         logger.info(
@@ -178,7 +178,13 @@ actor Switch {
         )
     }
 
-    private func inheritDescriptors(_ slot: UInt32, _ kind: PortKind, _ fds: [Int32], _ snapshot: Snapshot) {
+    private func inheritDescriptors(
+        _ slot: UInt32,
+        _ kind: PortKind,
+        flags: UInt32,
+        _ fds: [Int32],
+        _ snapshot: Snapshot
+    ) {
         let observed = ObservedEndpoint(slot: slot, in: snapshot)
         inherited[slot] = observed
         guard let key = observed.key, let medium = observed.medium else { return fds.forEach { close($0) } }
@@ -197,6 +203,7 @@ actor Switch {
         served[slot] = OpenedEndpoint(
             plan: plan,
             kind: kind,
+            flags: flags,
             descriptors: fds,
             interface: found.interface,
             watched: found.watched,
@@ -211,7 +218,13 @@ actor Switch {
     /// Has the datapath serve an endpoint; with `Command.untilSnapshot` it reads it only after the next snapshot.
     func attach(_ slot: UInt32, _ endpoint: OpenedEndpoint, wide: UInt64 = 0) {
         datapath?.send(
-            Command(Command.Kind.endpoint, slot: slot, value: endpoint.kind.rawValue, wide: wide),
+            Command(
+                Command.Kind.endpoint,
+                slot: slot,
+                value: endpoint.kind.rawValue,
+                extra: endpoint.flags,
+                wide: wide
+            ),
             fds: endpoint.descriptors
         )
     }
