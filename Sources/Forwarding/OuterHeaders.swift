@@ -11,7 +11,7 @@ private let firstSourcePort: UInt32 = 49_152
 /// `finishOuterHeaders` knows.
 ///
 /// - Returns: bytes written; 0 if nobody knows where the next hop is.
-@inline(__always)
+@inline(never)
 func pushOuterHeaders(
     _ decision: Decision,
     _ place: AttachmentRecord,
@@ -65,6 +65,7 @@ func pushOuterHeaders(
 /// be right then; else it is itself left to be finished.
 ///
 /// - Returns: false if the frame is longer than an IP packet can be and no super-frame, which can be cut.
+@inline(never)
 public func finishOuterHeaders(_ slot: UnsafeMutablePointer<TransmitSlot>) -> Bool {
     let header = slot.header
     let transport = Int(slot.pointee.outerTransport)

@@ -64,6 +64,18 @@ func findNextHop<R: Recorder>(
     guard journey.decision.verdict == .forward else { return nil }
     let place = snapshot.attachments[Int(journey.decision.attachment)]
     guard place.isBehindUplink else { return nil }
+    return checkNextHop(place, &journey, snapshot, taught, now, &recorder)
+}
+
+@inline(never)
+private func checkNextHop<R: Recorder>(
+    _ place: AttachmentRecord,
+    _ journey: inout Journey,
+    _ snapshot: Snapshot,
+    _ taught: Taught,
+    _ now: UInt32,
+    _ recorder: inout R
+) -> DropReason? {
     let hop = underlayHop(place.interface, to: snapshot.peers[Int(place.peer)].address, snapshot, taught, now)
     switch hop.state {
     case NeighborTable.State.reachable:

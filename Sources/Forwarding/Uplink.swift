@@ -6,8 +6,9 @@ import Wire
 // headers at once; everything else (ARP, pings, path MTU messages) is for the underlay's router, in a network of its own
 // that has no other member.
 
-/// Finds out whether a frame of the underlay is a tunnel packet for this VTEP, and if so whose.
-@inline(__always)
+/// Finds out whether a frame of the underlay is a tunnel packet for this VTEP, and if so whose. Not inlined: other frames
+/// would pay for its registers.
+@inline(never)
 func classifyUplink<R: Recorder>(
     _ frame: Frame,
     _ endpoint: EndpointRecord,
