@@ -178,29 +178,21 @@ private func sendToNeighbor<R: Recorder>(
     let isGateway = step.hop.kind == HopKind.gateway
     let address = isGateway ? step.hop.gateway : journey.packet.destination
     if !isGateway, isEdge(address, of: snapshot.routes[Int(step.route)]) { return .martianDestination }
-    var mac = MACAddress.zero
-    let told = snapshot.neighbor(segment: out.segment, address)
-    if told != noSlot {
-        mac = MACAddress(bits: snapshot.neighbors[Int(told)].mac)
-        recorder.note("resolve", "\(describeAddress(address)) is \(mac), by the file")
-    } else {
-        let known = taught.neighbors.find(segment: out.segment, address, now: now, snapshot: snapshot)
-        switch known.state {
-        case NeighborTable.State.reachable:
-            mac = MACAddress(bits: known.mac)
-            recorder.note("resolve", "\(describeAddress(address)) is \(mac), it answered")
-            if now &- known.confirmed >= NeighborTable.freshSeconds, known.asked != now || known.questions == 0 {
-                journey.want(NeighborNews.Kind.recheck, out.segment, step.hop.interface, address, mac)
-            }
-        case NeighborTable.State.failed:
-            recorder.note("resolve", "nobody answers for \(describeAddress(address))")
-            return refuse(.neighborUnresolved, step, &journey, snapshot, unreachable: .host)
-        default:
-            recorder.note("resolve", "who has \(describeAddress(address)) is to be asked; the packet waits")
-            journey.want(NeighborNews.Kind.resolve, out.segment, step.hop.interface, address, .zero)
-            journey.decision.verdict = .hold
-            return nil
-        }
+    let owner = snapshot.resolve(segment: out.segment, address, taught, now)
+    let mac = owner.mac
+    switch owner.state {
+    case NeighborTable.State.reachable:
+        let how = owner.isTold ? "by the file" : "it answered"
+        recorder.note("resolve", "\(describeAddress(address)) is \(mac), \(how)")
+        if owner.isStale { journey.want(NeighborNews.Kind.recheck, out.segment, step.hop.interface, address, mac) }
+    case NeighborTable.State.failed:
+        recorder.note("resolve", "nobody answers for \(describeAddress(address))")
+        return refuse(.neighborUnresolved, step, &journey, snapshot, unreachable: .host)
+    default:
+        recorder.note("resolve", "who has \(describeAddress(address)) is to be asked; the packet waits")
+        journey.want(NeighborNews.Kind.resolve, out.segment, step.hop.interface, address, .zero)
+        journey.decision.verdict = .hold
+        return nil
     }
     journey.reframe(
         to: mac,

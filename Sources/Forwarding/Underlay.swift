@@ -37,18 +37,10 @@ func underlayHop(
     case HopKind.gateway: hop.address = way.gateway
     default: return UnderlayHop(state: UnderlayHop.noWay)
     }
-    let told = snapshot.neighbor(segment: out.segment, hop.address)
-    if told != noSlot {
-        hop.state = NeighborTable.State.reachable
-        hop.mac = MACAddress(bits: snapshot.neighbors[Int(told)].mac)
-        return hop
-    }
-    let known = taught.neighbors.find(segment: out.segment, hop.address, now: now, snapshot: snapshot)
-    hop.state = known.state
-    hop.mac = MACAddress(bits: known.mac)
-    hop.isStale =
-        known.state == NeighborTable.State.reachable && now &- known.confirmed >= NeighborTable.freshSeconds
-        && (known.asked != now || known.questions == 0)
+    let owner = snapshot.resolve(segment: out.segment, hop.address, taught, now)
+    hop.state = owner.state
+    hop.mac = owner.mac
+    hop.isStale = owner.isStale
     return hop
 }
 

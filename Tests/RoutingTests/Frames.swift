@@ -4,21 +4,6 @@ import Testing
 
 // Frames between the ports of either tenant and its router.
 
-func fromWeb(_ packet: [UInt8]) -> [UInt8] { ethernet(to: Names.gateway, from: Names.web, packet) }
-func fromDB(_ packet: [UInt8]) -> [UInt8] { ethernet(to: Names.gateway, from: Names.db, packet) }
-func toWeb(_ packet: [UInt8]) -> [UInt8] { ethernet(to: Names.web, from: Names.gateway, packet) }
-func toDB(_ packet: [UInt8]) -> [UInt8] { ethernet(to: Names.db, from: Names.gateway, packet) }
-
-let web4 = "10.0.0.11"
-let web6 = "2001:db8:a::11"
-let db4 = "10.0.1.12"
-let db6 = "2001:db8:b::12"
-/// The router's addresses in `app` and `data`.
-let gateway4 = "10.0.0.1"
-let gateway6 = "2001:db8:a::1"
-let dataGateway4 = "10.0.1.1"
-let dataGateway6 = "2001:db8:b::1"
-
 extension Ending {
     /// Dropped, and `web` is told by the router: what is to fit in future, `mtu`, or what
     /// else stands in the word behind the checksum.
