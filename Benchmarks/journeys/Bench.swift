@@ -90,6 +90,9 @@ final class Bench {
     @inline(never)
     func measuredTurn(_ port: Int) { worker.pointee.turn(slot: slotOf[port]) }
 
+    /// Lets a round of ageing pass in no time.
+    func age() { for _ in 0...state.macs.pageCount / 64 { worker.pointee.ageSlice() } }
+
     func discard(_ port: Int) { ports[port].discard() }
 
     func discardAll() { for port in 0..<count { ports[port].discard() } }

@@ -53,6 +53,7 @@ final class Scale {
         }
         // Everything is learned before anything is measured.
         for _ in 0..<(count + 31) / 32 { burst() }
+        bench.age()
     }
 
     /// Nanoseconds for each of about `frames` frames, of the worker's turn alone.

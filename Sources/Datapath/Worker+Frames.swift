@@ -30,13 +30,21 @@ extension Worker {
     mutating func forwardBurst(_ slot: UInt32) {
         var bytes: UInt64 = 0
         var superFrames: UInt64 = 0
-        for i in 0..<ring.count {
-            let frame = ring[i].pointee
-            bytes &+= UInt64(truncatingIfNeeded: frame.length)
-            if frame.offload.isSuperFrame { superFrames &+= 1 }
-            forward(frame)
+        let count = ring.count
+        let looksAhead = count > 1 && hasLargeTables
+        var first = 0
+        while first < count {
+            let end = looksAhead ? min(first &+ Worker.outlookCapacity, count) : count
+            if looksAhead { lookAhead(first, end &- first) }
+            for i in first..<end {
+                let frame = ring[i].pointee
+                bytes &+= UInt64(truncatingIfNeeded: frame.length)
+                if frame.offload.isSuperFrame { superFrames &+= 1 }
+                forward(frame)
+            }
+            first = end
         }
-        state.counters[Int(slot)].receivedFrames &+= UInt64(truncatingIfNeeded: ring.count)
+        state.counters[Int(slot)].receivedFrames &+= UInt64(truncatingIfNeeded: count)
         state.counters[Int(slot)].receivedBytes &+= bytes
         state.counters[Int(slot)].receivedSuperFrames &+= superFrames
     }

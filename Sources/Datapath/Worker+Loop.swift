@@ -53,8 +53,17 @@ extension Worker {
     mutating func age() {
         agedAt = now
         for _ in 0..<Worker.pagesPerSlice {
+            occupiedPages += state.macs.isOccupied(page: agePage) ? 1 : 0
             agePage = state.macs.sweep(page: agePage, now: now, snapshot: snapshot)
+            if agePage == 0 { endRound() }
             neighborPage = state.taught.neighbors.sweep(page: neighborPage, now: now, snapshot: snapshot)
         }
+    }
+
+    /// Every page of learned addresses has had its turn. Three quarters of them are in use when some eight thousand
+    /// addresses are spread over a table of the standard size.
+    private mutating func endRound() {
+        hasManyMACs = occupiedPages > max(64, state.macs.pageCount * 3 / 4)
+        occupiedPages = 0
     }
 }

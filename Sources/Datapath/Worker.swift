@@ -39,6 +39,12 @@ public struct Worker: ~Copyable {
     let questions: UnsafeMutablePointer<NeighborNews>
     var questionCount = 0
     let rates: Rates
+    /// What is known about the frames of a burst before they are decided.
+    let outlooks: UnsafeMutablePointer<Outlook>
+    /// More addresses are learned than the caches hold.
+    var hasManyMACs = false
+    /// Pages of learned addresses in use that this round of ageing has met.
+    var occupiedPages = 0
     /// The interface of the underlay's router, or `noSlot` where there is no uplink.
     var uplink = noSlot
     /// Where the worker's own frames are made.
@@ -72,6 +78,7 @@ public struct Worker: ~Copyable {
         milliseconds = UInt32(truncatingIfNeeded: time / 1_000_000)
         questions = .allocate(capacity: Worker.questionCapacity)
         questions.initialize(repeating: NeighborNews(), count: Worker.questionCapacity)
+        outlooks = .allocate(capacity: Worker.outlookCapacity)
         rates = Rates(segments: state.capacity.segments)
         scratch = .allocate(byteCount: Worker.originals * Original.capacity, alignment: 64)
     }

@@ -39,7 +39,10 @@ final class MemorySwitch {
     private let ports: UnsafeMutablePointer<MemoryPort>
     private let worker: UnsafeMutablePointer<Worker>
 
-    init(address: IPv4Address, peer: IPv4Address) throws {
+    /// - Parameters:
+    ///   - spare: attachments that nobody has: with many of them the tables are larger than caches.
+    ///   - trunk: endpoint 1 is a trunk whose VLAN 7 is blue's; without a tag it is red's still.
+    init(address: IPv4Address, peer: IPv4Address, spare: Int = 0, trunk: Bool = false) throws {
         var builder = SnapshotBuilder()
         var row = PeerRecord()
         row.address = IPv6Address(mapping: peer)
@@ -74,6 +77,16 @@ final class MemorySwitch {
         }
         builder.setFlood(segment: 0, to: [0, 1, 4])
         builder.setFlood(segment: 1, to: [2, 3, 5])
+        if trunk {
+            builder.endpoints[1].flags = EndpointRecord.vlanAware
+            var row = MemorySwitch.attachment(AttachmentKind.port, 1, 1, noSlot)
+            row.vlanTPID = EtherType.vlan
+            row.vlanID = 7
+            builder.attachments.append(row)
+            builder.mapVLAN(endpoint: 1, tpid: EtherType.vlan, vid: 7, to: 6)
+            builder.setFlood(segment: 1, to: [2, 3, 5, 6])
+        }
+        builder.attachments += Array(repeating: AttachmentRecord(), count: spare)
         snapshot = try OwnedSnapshot(builder.freeze(generation: 1, seed: 7))
         ports = .allocate(capacity: 5)
         worker = .allocate(capacity: 1)
