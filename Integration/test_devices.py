@@ -147,6 +147,25 @@ def test_mtu_changes(switch):
     ping("t-a", "10.0.0.2", size=1472, whole=True)
 
 
+def test_super_frames_fit_into_one_send(bench):
+    """44 segments of 1450 bytes and their headers are one send by a VXLAN socket; what the user sets later stays."""
+    bench.hosts("host")
+    bench.namespaces.make("t-tap", "t-veth", "t-local")
+    ip("host", "address add 192.0.2.1/24 dev lo", "link set lo up")
+    networks = {"net": network("vxlan", 7), "lan": network("local")}
+    ports = {"tap": port("h1", "t-tap", network="net"),
+             "veth": port("h1", {"veth": "eth0", "netns": "t-veth"}, network="net"),
+             "local": port("h1", "t-local", network="lan")}
+    file = topology({"h1": {"vtep": "192.0.2.1"}}, {"red": {"networks": networks, "ports": ports}})
+    made = bench.switch("host", file)
+    most = lambda name: link(name, "eth0")["gso_max_segs"]
+    assert (most("t-tap"), most("t-veth"), most("t-local")) == (44, 44, 65535)
+    ip("t-tap", "link set eth0 gso_max_segs 30")
+    ports["more"] = port("h1", {"tap": "eth1", "netns": "t-local"}, network="net")
+    made.apply(topology({"h1": {"vtep": "192.0.2.1"}}, {"red": {"networks": networks, "ports": ports}}))
+    assert most("t-tap") == 30
+
+
 def test_provider_device_is_deleted_and_comes_back(switch):
     ip("host", "link delete phys0")
     become(switch, "phys", "missing")

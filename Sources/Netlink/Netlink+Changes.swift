@@ -66,14 +66,14 @@ extension Netlink {
         }
     }
 
-    /// The largest super-frames that the stack builds for this device: bytes, and segments in one.
+    /// The largest super-frames that the stack builds for this device: bytes (nil: as it is), and segments in one.
     /// libnl-route 3.7 reads these and cannot write them.
-    public func setGSOMaximum(bytes: Int, segments: Int = 65535, _ index: Int32) throws(NetlinkError) {
+    public func setGSOMaximum(bytes: Int? = nil, segments: Int = 65535, _ index: Int32) throws(NetlinkError) {
         let message = required(nlmsg_alloc_simple(Int32(RTM_NEWLINK), NLM_F_REQUEST))
         var info = ifinfomsg()
         info.ifi_index = index
         nlmsg_append(message, &info, MemoryLayout<ifinfomsg>.size, Int32(NLMSG_ALIGNTO))
-        nla_put_u32(message, Int32(IFLA_GSO_MAX_SIZE), UInt32(clamping: bytes))
+        if let bytes { nla_put_u32(message, Int32(IFLA_GSO_MAX_SIZE), UInt32(clamping: bytes)) }
         nla_put_u32(message, Int32(IFLA_GSO_MAX_SEGS), UInt32(clamping: segments))
         try perform(message, "set GSO maximum of", "index \(index)")
     }

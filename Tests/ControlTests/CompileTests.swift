@@ -6,6 +6,19 @@ import Wire
 @testable import Control
 
 struct CompileTests {
+    @Test func superFramesFitIntoOneSendWhereVXLANIsSent() throws {
+        let plans = try compile(twins()).endpoints
+        func segments(_ port: String) -> Int? { plans.first { $0.key.description == port }?.superFrameSegments }
+        // 44 segments of 1450 bytes behind 22; nothing to gain on a VLAN.
+        #expect(segments("red/web") == 44)
+        #expect(segments("red/desk") == nil)
+        #expect(segments("vxlan 192.0.2.1:4789") == nil)
+        // Of the largest packets fewer than four fit: a connection with small segments would lose more.
+        var plan = try #require(plans.first { $0.key.description == "red/web" })
+        plan.mtu = 40_000
+        #expect(plan.superFrameSegments == nil)
+    }
+
     @Test func twoTenantsWithTheSameAddressesNeverMeet() throws {
         let compiled = try compile(twins())
         let mapped = try Mapped(compiled.image)

@@ -65,6 +65,7 @@ import Wire
         try bench.netlink.rename(index, to: "renamed")
         try bench.netlink.setTransmitQueueLength(77, index)
         try bench.netlink.setGSOMaximum(bytes: 32000, index)
+        try bench.netlink.setGSOMaximum(segments: 44, index)
         let link = try #require(try bench.netlink.link(named: "renamed"))
         #expect(link.index == index && link.mtu == 9000 && link.mac == mac && link.transmitQueueLength == 77)
 

@@ -59,6 +59,7 @@ extension Compilation {
                 builder.attachments[Int(slot)].vlanID = member.vid
                 builder.mapVLAN(endpoint: endpoint, tpid: EtherType.vlan, vid: member.vid, to: slot)
             }
+            if case .vxlan = network.segment, host.underlay == .socket { plans[member.port].usesVXLANSocket = true }
             if plans[member.port].mtu == 0 { raiseMTU(endpoint, to: mtu) }
             tell(segment, number, member, at: slot)
         }

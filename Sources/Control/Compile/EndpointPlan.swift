@@ -17,6 +17,8 @@ public struct EndpointPlan: Sendable, Equatable {
     public var addresses: [IPPrefix]
     /// Default routes to be set, at most one of each family.
     public var gateways: [IPAddress]
+    /// One of its networks leaves by the host's VXLAN sockets.
+    public var usesVXLANSocket: Bool
     /// The place in the file that asks for it.
     public var mark: Mark
 
@@ -29,6 +31,7 @@ public struct EndpointPlan: Sendable, Equatable {
         mtu: Int,
         addresses: [IPPrefix] = [],
         gateways: [IPAddress] = [],
+        usesVXLANSocket: Bool = false,
         mark: Mark = Mark()
     ) {
         self.slot = slot
@@ -39,6 +42,16 @@ public struct EndpointPlan: Sendable, Equatable {
         self.mtu = mtu
         self.addresses = addresses
         self.gateways = gateways
+        self.usesVXLANSocket = usesVXLANSocket
         self.mark = mark
+    }
+
+    /// Most segments of a super-frame that fit, each behind a VXLAN header, into one send with UDP_SEGMENT, which takes
+    /// 65 507 bytes. A super-frame of one segment more costs a second send. Nil where it does not matter, or where so few
+    /// would fit that a connection with smaller segments would suffer.
+    public var superFrameSegments: Int? {
+        let segment = mtu + HeaderLength.ethernet + HeaderLength.vxlan
+        guard usesVXLANSocket, mtu > 0, 65_507 / segment >= 4 else { return nil }
+        return 65_507 / segment
     }
 }
