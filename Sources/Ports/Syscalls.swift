@@ -11,6 +11,9 @@ enum Syscall {
     }
 
     @inline(__always)
+    static func write(_ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int32 { linux_write(fd, bytes, count) }
+
+    @inline(__always)
     static func writev(_ fd: Int32, _ pieces: UnsafePointer<iovec>, _ count: Int32) -> Int32 {
         linux_writev(fd, pieces, count)
     }

@@ -80,4 +80,18 @@ extension UnsafeMutablePointer<TransmitSlot> {
         pointee.tunnelHeaderLength >= 8 && pointee.outerTransport == 0
             && UnsafeRawPointer(header).byte(0) & 0x80 != 0
     }
+
+    /// Whether the whole frame fits where the header stands.
+    @inlinable @inline(__always)
+    public var joinsPayload: Bool { pointee.length <= TransmitSlot.headerCapacity }
+
+    /// Copies the payload behind the header, which stays as long as it is. Returns the bytes of both.
+    @inlinable @inline(__always)
+    public func joinPayload() -> Int {
+        let start = Int(pointee.headerLength)
+        if let payload = pointee.payload {
+            (header + start).copyMemory(from: payload, byteCount: pointee.payloadLength)
+        }
+        return start &+ pointee.payloadLength
+    }
 }
