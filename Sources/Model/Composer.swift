@@ -23,41 +23,70 @@ struct Composer {
     /// The keys on the way to the value that is being read.
     private var keys: [String] = []
     private(set) var problems: [(place: Place, path: String, message: String)] = []
+    /// Whether every value stands for itself: no anchors, tags, directives or `<<`, so that a part means the same without
+    /// the rest.
+    private(set) var isPlain = true
+    /// Lines of the file before the text, when the text is a part of it.
+    private let linesBefore: Int
 
-    private init(_ parser: UnsafeMutablePointer<yaml_parser_t>) { self.parser = parser }
+    private init(_ parser: UnsafeMutablePointer<yaml_parser_t>, linesBefore: Int = 0) {
+        self.parser = parser
+        self.linesBefore = linesBefore
+    }
+
+    /// The document of a text that holds nothing but ASCII: a part of a file, behind `linesBefore` lines and `level`
+    /// levels deep. Nil when anything is wrong with it.
+    static func compose(part bytes: UnsafeBufferPointer<UInt8>, linesBefore: Int, level: Int) -> (
+        root: Node?, isPlain: Bool
+    )? {
+        let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+        defer { parser.deallocate() }
+        guard yaml_parser_initialize(parser) == 1 else { return nil }
+        defer { yaml_parser_delete(parser) }
+        yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
+        yaml_parser_set_input_string(parser, bytes.baseAddress, bytes.count)
+        var composer = Composer(parser, linesBefore: linesBefore)
+        do {
+            let root = try composer.document(at: level)
+            return composer.problems.isEmpty ? (root, composer.isPlain) : nil
+        } catch {
+            return nil
+        }
+    }
 
     /// The one document in `text` (nil when it is empty), and everything that was wrong.
     static func compose(
         _ text: String
-    ) -> (root: Node?, problems: [(place: Place, path: String, message: String)]) {
+    ) -> (root: Node?, isPlain: Bool, problems: [(place: Place, path: String, message: String)]) {
         var text = text
         if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
         return text.withUTF8 { bytes in
             guard bytes.count <= maximumBytes else {
                 let size = "the file is larger than \(maximumBytes >> 20) MB; split it by host or by tenant"
-                return (nil, [(Place(line: 1, column: 1), "", size)])
+                return (nil, false, [(Place(line: 1, column: 1), "", size)])
             }
             let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
             defer { parser.deallocate() }
             guard yaml_parser_initialize(parser) == 1 else {
-                return (nil, [(Place(line: 1, column: 1), "", "there is not enough memory to read the file")])
+                return (nil, false, [(Place(line: 1, column: 1), "", "there is not enough memory to read the file")])
             }
             defer { yaml_parser_delete(parser) }
             yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
             yaml_parser_set_input_string(parser, bytes.baseAddress, bytes.count)
             var composer = Composer(parser)
             do {
-                return (try composer.document(), composer.problems)
+                let root = try composer.document(at: 0)
+                return (root, composer.isPlain, composer.problems)
             } catch let stop as Stop where stop.place.line == 0 {
                 // libyaml's reader knows an offset only.
-                return (nil, composer.problems + [(place(at: stop.place.column, in: bytes), "", stop.message)])
+                return (nil, false, composer.problems + [(place(at: stop.place.column, in: bytes), "", stop.message)])
             } catch let stop as Stop {
                 // What is missing at the end of a file is missing behind its last word, not in a line beyond it.
                 let end = place(at: 1 + (bytes.lastIndex { $0 > 0x20 } ?? -1), in: bytes)
                 let path = composer.keys.joined(separator: ".")
-                return (nil, composer.problems + [(min(stop.place, end), path, stop.message)])
+                return (nil, false, composer.problems + [(min(stop.place, end), path, stop.message)])
             } catch {
-                return (nil, composer.problems + [(Place(line: 1, column: 1), "", "\(error)")])
+                return (nil, false, composer.problems + [(Place(line: 1, column: 1), "", "\(error)")])
             }
         }
     }
@@ -78,13 +107,15 @@ struct Composer {
 // MARK: Events
 
 extension Composer {
-    private mutating func document() throws -> Node? {
+    private mutating func document(at level: Int) throws -> Node? {
         try skip()  // the stream's start
         var event = yaml_event_t()
         try next(&event)
         defer { yaml_event_delete(&event) }
         guard event.type == YAML_DOCUMENT_START_EVENT else { return nil }
-        let root = try value(at: 0)
+        let start = event.data.document_start
+        if start.version_directive != nil || start.tag_directives.start != start.tag_directives.end { isPlain = false }
+        let root = try value(at: level)
         try skip()  // the document's end
         var end = yaml_event_t()
         try next(&end)
@@ -109,7 +140,7 @@ extension Composer {
     }
 
     private func place(_ event: yaml_event_t) -> Place {
-        Place(line: event.start_mark.line + 1, column: event.start_mark.column + 1)
+        Place(line: event.start_mark.line + 1 + linesBefore, column: event.start_mark.column + 1)
     }
 
     /// The next value; what ends a collection is nil.
@@ -121,13 +152,17 @@ extension Composer {
         guard level <= Self.maximumDepth else { throw tooDeep(place) }
         switch event.type {
         case YAML_SCALAR_EVENT: return try scalar(event, place)
-        case YAML_ALIAS_EVENT: return try alias(event, place, level)
+        case YAML_ALIAS_EVENT:
+            isPlain = false
+            return try alias(event, place, level)
         case YAML_SEQUENCE_START_EVENT:
-            try check(tag: event.data.sequence_start.tag, ["seq"], place)
+            try note(tag: event.data.sequence_start.tag, ["seq"], place)
             return try anchored(event.data.sequence_start.anchor, sequence(place, level))
         case YAML_MAPPING_START_EVENT:
-            try check(tag: event.data.mapping_start.tag, ["map"], place)
-            return try anchored(event.data.mapping_start.anchor, mapping(place, level))
+            try note(tag: event.data.mapping_start.tag, ["map"], place)
+            var node = try mapping(place, level)
+            node.isBlock = event.data.mapping_start.style == YAML_BLOCK_MAPPING_STYLE
+            return anchored(event.data.mapping_start.anchor, node)
         default: return nil
         }
     }
@@ -144,7 +179,7 @@ extension Composer {
         let text = String(decoding: UnsafeBufferPointer(start: data.value, count: data.length), as: UTF8.self)
         var isPlain = data.style == YAML_PLAIN_SCALAR_STYLE
         if let tag = data.tag {
-            try check(tag: tag, ["str", "int", "bool", "null"], place)
+            try note(tag: tag, ["str", "int", "bool", "null"], place)
             isPlain = isPlain && !String(cString: tag).hasSuffix(":str")
         }
         let scalar = Node.Scalar(text: text, isPlain: isPlain)
@@ -164,8 +199,16 @@ extension Composer {
     }
 
     private mutating func anchored(_ anchor: UnsafePointer<UInt8>?, _ node: Node) -> Node {
-        if let anchor { anchors[String(cString: anchor)] = node }
+        if let anchor {
+            anchors[String(cString: anchor)] = node
+            isPlain = false
+        }
         return node
+    }
+
+    private mutating func note(tag: UnsafePointer<UInt8>?, _ allowed: [String], _ place: Place) throws {
+        try check(tag: tag, allowed, place)
+        if tag != nil { isPlain = false }
     }
 
     private mutating func sequence(_ place: Place, _ level: Int) throws -> Node {
@@ -206,6 +249,7 @@ extension Composer {
             depth = max(depth, value.depth + 1)
             try check(weight, place)
             if name.text == "<<", name.isPlain {
+                isPlain = false
                 merged += try merge(value)
             } else if let first = known.insert(name.text, entries, key.place) {
                 problems.append(

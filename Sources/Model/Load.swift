@@ -7,7 +7,12 @@ extension Topology {
     /// Reads a topology from YAML or JSON. Either everything is in order, or the error names every mistake with its
     /// line, path and a sentence. `file` is what the messages call it.
     public static func load(text: String, file: String) throws(TopologyError) -> Topology {
-        let (root, flaws) = Composer.compose(text)
+        try read(text, file).topology
+    }
+
+    /// The same, with the outline by which a later version of the text can be read in parts.
+    static func read(_ text: String, _ file: String) throws(TopologyError) -> (topology: Topology, outline: Outline?) {
+        let (root, isPlain, flaws) = Composer.compose(text)
         var loader = Loader(file: file)
         for flaw in flaws { loader.refuse(flaw.place, flaw.path, flaw.message) }
         if let root, !root.isNull {
@@ -25,7 +30,8 @@ extension Topology {
             }
             throw TopologyError(problems: order.map(\.element))
         }
-        return Topology(hosts: loader.hosts, tenants: loader.tenants, lab: loader.lab)
+        let topology = Topology(hosts: loader.hosts, tenants: loader.tenants, lab: loader.lab)
+        return (topology, isPlain ? root.flatMap { Outline($0, topology) } : nil)
     }
 
     /// Reads the file at `path`. A file that cannot be read, or holds no text, is a `TopologyError` too.

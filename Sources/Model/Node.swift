@@ -7,6 +7,8 @@ struct Node {
     var weight: Int
     /// Levels of nesting below, with those that aliases bring.
     var depth: Int
+    /// A mapping with its keys in lines of their own, by indentation.
+    var isBlock = false
 
     enum Content {
         case scalar(Scalar)

@@ -188,7 +188,7 @@ import Wire
     /// The loader takes no other underlay yet; tunnels of routers know that they need sockets.
     @Test func underlayWithoutSockets() throws {
         func path(_ underlay: Underlay) throws -> [String] {
-            let (root, _) = Composer.compose(
+            let (root, _, _) = Composer.compose(
                 "routers: {gw: {tunnels: {far: {type: ipip, host: h1, remote: 198.51.100.7}}}}"
             )
             let node = try #require(root)
