@@ -65,7 +65,8 @@ public struct SnapshotBuilder: Sendable {
     }
 
     public mutating func tell(segment: UInt32, mac: MACAddress, at attachment: UInt32) {
-        toldIndex.insert(mac.bits | UInt64(segment & 0xFFFF) << 48, segment >> 16, value: attachment)
+        let key = ToldKey(segment, mac)
+        toldIndex.insert(key.word, key.extra, value: attachment)
     }
 
     public mutating func markTenantInterface(_ index: UInt32, endpoint: UInt32) {
