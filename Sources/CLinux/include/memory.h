@@ -1,6 +1,7 @@
 // Memory that processes share, and the order in which two threads or processes see it.
 #pragma once
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include "result.h"
 
@@ -81,6 +82,9 @@ static inline uint64_t linux_exchange(uint64_t *at, uint64_t value) {
 }
 /// Nothing that follows in program order is seen before what precedes.
 static inline void linux_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+/// Gives free memory of the heap back to the system.
+static inline void linux_trim_memory(void) { malloc_trim(0); }
 
 static inline void linux_prefetch(const void *at) { __builtin_prefetch(at, 0, 3); }
 static inline void linux_prefetch_write(const void *at) { __builtin_prefetch(at, 1, 3); }

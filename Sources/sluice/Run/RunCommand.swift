@@ -2,11 +2,13 @@ import API
 import ArgumentParser
 import CLinux
 import Client
+import Control
 import Dispatch
 import Foundation
 import Glibc
 import Logging
 import Model
+import Synchronization
 import Wire
 
 /// `sluice run`: the switch of one host, in the foreground.
@@ -49,16 +51,14 @@ struct RunCommand: AsyncParsableCommand {
         if let level = getenv("SLUICE_LOG").map({ String(cString: $0) }).flatMap(Logger.Level.init(rawValue:)) {
             logger.logLevel = level
         }
-        let text: String
-        let topology: Topology
+        let first: FirstFile
         do {
-            text = try RunDirectory.readText(config)
-            topology = try Topology.load(text: text, file: config)
+            first = FirstFile(try TopologyFile(text: try RunDirectory.readText(config), name: config))
         } catch let error as TopologyError {
             throw CommandFailure("\(error)")
         }
-        guard let named = topology.hosts.first(where: { $0.name == host }) else {
-            let names = topology.hosts.map(\.name).joined(separator: ", ")
+        guard let named = first.hosts.first(where: { $0.name == host }) else {
+            let names = first.hosts.map(\.name).joined(separator: ", ")
             throw CommandFailure("\(config): there is no host \(host); the file has \(names)")
         }
         let directory = try RunDirectory(
@@ -83,23 +83,22 @@ struct RunCommand: AsyncParsableCommand {
         } catch {
             throw CommandFailure("\(named.mark.problem("\(error)"))")
         }
-        try await serve(main, directory, topology, text, logger)
+        try await serve(main, directory, first, logger)
     }
 
     /// Brings the switch up and runs it until it is told to end.
     private func serve(
         _ main: Switch,
         _ directory: RunDirectory,
-        _ topology: Topology,
-        _ text: String,
+        _ first: FirstFile,
         _ logger: Logger
     ) async throws {
         let signals = SignalStream([SIGINT, SIGTERM, SIGHUP])
         do {
             if try await main.begin() {
-                await main.resume(fallback: text, file: config)
+                await main.resume(first)
             } else {
-                let result = try await main.commit(topology, text: text, file: config)
+                let result = try await main.begin(first)
                 for warning in result.warnings { logger.warning("\(warning.path): \(warning.message)") }
             }
         } catch {
@@ -134,7 +133,27 @@ struct RunCommand: AsyncParsableCommand {
     }
 }
 
+/// The file that a switch starts with, until it takes it. Nobody holds it longer: it may be large.
+final class FirstFile: Sendable {
+    private let file: Mutex<TopologyFile?>
+    let hosts: [Model.Host]
+
+    init(_ file: TopologyFile) {
+        hosts = file.topology.hosts
+        self.file = Mutex(file)
+    }
+
+    func take() -> TopologyFile? { file.withLock { $0.take() } }
+}
+
 extension Switch {
+    /// Brings up what the first file says.
+    func begin(_ first: FirstFile) throws -> ApplyResult {
+        defer { linux_trim_memory() }
+        guard let file = first.take() else { return ApplyResult(changes: [], applied: false) }
+        return try commit(file)
+    }
+
     /// Reads the file again; a wrong one is reported and changes nothing.
     func reload(_ path: String) {
         do {

@@ -27,11 +27,35 @@ final class SharedMemory {
 
     /// An image that nobody can change any more: written, then sealed.
     static func sealed(_ name: String, _ bytes: [UInt8]) throws -> SharedMemory {
+        try seal(name, bytes.withUnsafeBytes { try filled(name, $0) })
+    }
+
+    /// A copy that differs a little. Nil when `change` says that it cannot be made.
+    static func sealed(
+        _ name: String,
+        copyOf other: SharedMemory,
+        _ change: (UnsafeMutableRawBufferPointer) -> Bool
+    ) throws -> SharedMemory? {
+        let fd = try filled(name, UnsafeRawBufferPointer(start: other.base, count: other.count))
+        let base = mmap(nil, other.count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+        guard let base, base != MAP_FAILED else {
+            let error = errno
+            close(fd)
+            throw SystemRefusal("map shared memory", name, errno: error)
+        }
+        let isChanged = change(UnsafeMutableRawBufferPointer(start: base, count: other.count))
+        munmap(base, other.count)
+        if isChanged { return try seal(name, fd) }
+        close(fd)
+        return nil
+    }
+
+    private static func filled(_ name: String, _ bytes: UnsafeRawBufferPointer) throws -> Int32 {
         let fd = linux_memfd(name, 0)
         guard fd >= 0 else { throw SystemRefusal("make shared memory", name, errno: -fd) }
         var done = 0
         while done < bytes.count {
-            let n = bytes.withUnsafeBytes { write(fd, $0.baseAddress! + done, bytes.count - done) }
+            let n = write(fd, bytes.baseAddress! + done, bytes.count - done)
             guard n > 0 else {
                 let error = errno
                 close(fd)
@@ -39,6 +63,10 @@ final class SharedMemory {
             }
             done += n
         }
+        return fd
+    }
+
+    private static func seal(_ name: String, _ fd: Int32) throws -> SharedMemory {
         let sealed = linux_add_seals(
             fd,
             Int32(LINUX_F_SEAL_SEAL | LINUX_F_SEAL_SHRINK | LINUX_F_SEAL_GROW | LINUX_F_SEAL_WRITE)

@@ -11,64 +11,131 @@ import Wire
 // One transaction: what the file says becomes what stands, whole or not at all.
 
 extension Switch {
-    /// Makes the switch match a topology. Throws `TopologyError` with file and line for what the file or one of its
-    /// devices is to blame for; the switch then goes on exactly as before.
-    func commit(_ new: Topology, text: String, file: String) throws -> ApplyResult {
+    /// What a transaction leads to.
+    private struct Target {
+        var topology: Topology
+        var text: String
+        var underlayMTU: Int
+        /// What leads there from the file in force, when that is known.
+        var edit: TopologyEdit?
+    }
+
+    /// What is about to be in force.
+    private struct Stage {
+        var image: SharedMemory
+        var endpoints: [EndpointPlan]
+        var allocation: SlotAllocation
+        var indexes: [EndpointKey: UInt32]
+    }
+
+    /// Makes the switch match a file. Throws `TopologyError` with file and line for what the file or one of its devices is
+    /// to blame for; the switch then goes on exactly as before.
+    func commit(_ new: TopologyFile) throws -> ApplyResult {
+        let mtu = underlayMTU(new.topology)
+        try realise(Target(topology: new.topology, text: new.text, underlayMTU: mtu))
+        let changes = Topology.difference(from: source?.topology, to: new.topology)
+        source = new
+        return result(changes, applied: true, mtu, warnings(mtu))
+    }
+
+    /// The same for the next version of the file in force.
+    func commit(_ edit: TopologyEdit) throws -> ApplyResult {
+        let (mtu, before) = (warned?.underlayMTU, warned)
+        // Nobody else holds it meanwhile, so that it is changed in place.
+        guard var new = source else { throw SystemRefusal("find the file in force", settings.host, errno: ENOENT) }
+        source = nil
+        new.apply(edit)
+        do {
+            let underlayMTU = underlayMTU(new.topology)
+            try realise(Target(topology: new.topology, text: new.text, underlayMTU: underlayMTU, edit: edit))
+            source = new
+            if let before, mtu == underlayMTU, edit.changedMACs != nil { warned = before }
+            return result(edit.changes, applied: true, underlayMTU, warnings(underlayMTU))
+        } catch {
+            new.apply(edit.inverse)
+            source = new
+            throw error
+        }
+    }
+
+    /// What a commit of this topology would change.
+    func preview(_ new: Topology, _ changes: [Change]) throws -> ApplyResult {
         let mtu = underlayMTU(new)
-        let first = try compile(new, mtu, indexes: interfaceIndexes(served))
-        let plan = Reconciler.actions(desired: first.endpoints, observed: observed())
+        _ = try compile(new, mtu, indexes: interfaceIndexes(served))
+        return result(changes, applied: false, mtu, new.warnings(underlayMTU: mtu))
+    }
+
+    private func result(_ changes: [Change], applied: Bool, _ mtu: Int, _ warnings: [Problem]) -> ApplyResult {
+        ApplyResult(
+            changes: changes.map(ApplyResult.Change.init),
+            applied: applied,
+            warnings: warnings.map(ProblemView.init)
+        )
+    }
+
+    /// Of the file in force. Other MACs are nothing to warn of.
+    private func warnings(_ underlayMTU: Int) -> [Problem] {
+        if let warned, warned.underlayMTU == underlayMTU { return warned.problems }
+        let problems = source?.topology.warnings(underlayMTU: underlayMTU) ?? []
+        warned = (underlayMTU, problems)
+        return problems
+    }
+
+    private func realise(_ target: Target) throws {
+        var stage = try stage(target, indexes: interfaceIndexes(served), before: nil)
+        let plan = Reconciler.actions(desired: stage.endpoints, observed: observed())
         var undo: [() -> Void] = []
         var opened: [UInt32: OpenedEndpoint] = [:]
         var reconfigured: [UInt32: EndpointPlan] = [:]
         do {
             for action in plan.before { try perform(action, &opened, &reconfigured, &undo) }
-        } catch {
-            for step in undo.reversed() { step() }
-            throw error
-        }
-        var standing = served.filter { slot, _ in first.endpoints.contains { $0.slot == slot } }
-        for (slot, endpoint) in opened { standing[slot] = endpoint }
-        let indexes = interfaceIndexes(standing)
-        let compiled: Compiled
-        do {
-            compiled = try compile(new, mtu, indexes: indexes)
-            try switchOver(to: compiled, opened)
+            let slots = Set(stage.endpoints.map(\.slot))
+            var standing = served.filter { slots.contains($0.key) }
+            for (slot, endpoint) in opened { standing[slot] = endpoint }
+            stage = try self.stage(target, indexes: interfaceIndexes(standing), before: stage)
+            try switchOver(to: stage.image, opened)
         } catch {
             for step in undo.reversed() { step() }
             throw error
         }
         // From here on the new state is in force; what follows cannot fail in a way that matters to frames.
-        let changes = Topology.difference(from: topology, to: new).map(ApplyResult.Change.init)
         for action in plan.after { finish(action) }
         for (slot, plan) in reconfigured { adopt(plan, slot) }
-        for plan in compiled.endpoints where opened[plan.slot] == nil && reconfigured[plan.slot] == nil {
+        for plan in stage.endpoints where opened[plan.slot] == nil && reconfigured[plan.slot] == nil {
             adopt(plan, plan.slot)
         }
         watchNamespaces()
-        allocation = compiled.allocation
+        allocation = stage.allocation
+        compiled = (stage.endpoints, target.underlayMTU, stage.indexes)
         inherited = [:]
-        topology = new
-        self.file = file
+        warned = nil
         do {
-            try writeFile(settings.path("applied.yaml"), text)
+            try writeFile(settings.path("applied.yaml"), target.text)
         } catch {
             logger.warning("the applied file could not be kept for a restart", metadata: ["error": "\(error)"])
         }
-        return ApplyResult(
-            changes: changes,
-            applied: true,
-            warnings: new.warnings(underlayMTU: mtu).map(ProblemView.init)
-        )
     }
 
-    /// What a commit of this topology would change.
-    func preview(_ new: Topology) throws -> ApplyResult {
-        let mtu = underlayMTU(new)
-        _ = try compile(new, mtu, indexes: interfaceIndexes(served))
-        return ApplyResult(
-            changes: Topology.difference(from: topology, to: new).map(ApplyResult.Change.init),
-            applied: false,
-            warnings: new.warnings(underlayMTU: mtu).map(ProblemView.init)
+    /// The snapshot of what is wanted. `before` is the one that was made when other interfaces stood.
+    private func stage(_ target: Target, indexes: [EndpointKey: UInt32], before: Stage?) throws -> Stage {
+        if let before, before.indexes == indexes { return before }
+        if let edit = target.edit, let compiled, let image, compiled.underlayMTU == target.underlayMTU,
+            compiled.indexes == indexes,
+            let change = Retelling(
+                edit,
+                generation: generation + 1,
+                allocation: allocation,
+                endpoints: compiled.endpoints
+            ), let next = try SharedMemory.sealed("sluice-snapshot", copyOf: image, { change.patch.apply(to: $0) })
+        {
+            return Stage(image: next, endpoints: change.endpoints, allocation: allocation, indexes: indexes)
+        }
+        let new = try compile(target.topology, target.underlayMTU, indexes: indexes)
+        return Stage(
+            image: try SharedMemory.sealed("sluice-snapshot", new.image),
+            endpoints: new.endpoints,
+            allocation: new.allocation,
+            indexes: indexes
         )
     }
 
@@ -149,8 +216,7 @@ extension Switch {
         }
     }
 
-    private func switchOver(to compiled: Compiled, _ opened: [UInt32: OpenedEndpoint]) throws {
-        let memory = try SharedMemory.sealed("sluice-snapshot", compiled.image)
+    private func switchOver(to memory: SharedMemory, _ opened: [UInt32: OpenedEndpoint]) throws {
         let view = try Snapshot(validating: UnsafeRawBufferPointer(start: memory.base, count: memory.count))
         guard let datapath else { throw SystemRefusal("reach the datapath", settings.host, errno: EPIPE) }
         do {

@@ -13,7 +13,7 @@ extension Switch: SwitchService {
         return ProcessStatus(
             host: settings.host,
             version: settings.version,
-            config: file,
+            config: source?.name ?? "",
             controlPID: getpid(),
             datapathPID: datapath?.pid,
             uptime: Int((now - started) / 1_000_000_000),
@@ -37,9 +37,17 @@ extension Switch: SwitchService {
     }
 
     func apply(text: String, file: String, dryRun: Bool) throws -> ApplyResult {
-        let new = try Topology.load(text: text, file: file)
         do {
-            return dryRun ? try preview(new) : try commit(new, text: text, file: file)
+            if let edit = source?.edit(to: text, name: file) {
+                guard dryRun, var new = source else { return try commit(edit) }
+                new.apply(edit)
+                return try preview(new.topology, edit.changes)
+            }
+            // Reading and comparing large files leaves much behind that nobody needs any more.
+            defer { linux_trim_memory() }
+            let new = try TopologyFile(text: text, name: file)
+            guard dryRun else { return try commit(new) }
+            return try preview(new.topology, Topology.difference(from: source?.topology, to: new.topology))
         } catch let error as SystemRefusal {
             throw ServiceError(.failed, "\(error)", advice: "The switch goes on as before.")
         }

@@ -31,11 +31,14 @@ actor Switch {
     let started = linux_monotonic()
 
     // What should be.
-    var topology: Topology?
-    var file = ""
+    var source: TopologyFile?
+    /// What the file in force deserves a warning for, above an underlay.
+    var warned: (underlayMTU: Int, problems: [Problem])?
     var allocation = SlotAllocation()
     var generation: UInt64 = 0
     let seed: UInt64
+    /// What the snapshot in force was compiled for and with.
+    var compiled: (endpoints: [EndpointPlan], underlayMTU: Int, indexes: [EndpointKey: UInt32])?
 
     // What stands.
     var served: [UInt32: OpenedEndpoint] = [:]
@@ -86,10 +89,14 @@ actor Switch {
 
     /// Goes on where an earlier control process stopped. What was committed last is the truth, whatever file this start
     /// names. A refusal is no reason to stop what forwards: the switch serves what it inherited, and says so.
-    func resume(fallback: String, file: String) {
-        let text = (try? readFile(settings.path("applied.yaml"))) ?? fallback
+    func resume(_ first: FirstFile) {
+        defer { linux_trim_memory() }
         do {
-            _ = try commit(try Topology.load(text: text, file: file), text: text, file: file)
+            guard var file = first.take() else { return }
+            if let text = try? readFile(settings.path("applied.yaml")) {
+                file = try TopologyFile(text: text, name: file.name)
+            }
+            _ = try commit(file)
         } catch {
             logger.error(
                 "forwarding goes on as it was; the configuration could not be applied",
@@ -262,12 +269,16 @@ actor Switch {
         let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard fd >= 0 else { throw SystemRefusal("write", temporary, errno: errno) }
         defer { close(fd) }
-        let bytes = Array(text.utf8)
-        var done = 0
-        while done < bytes.count {
-            let n = bytes.withUnsafeBytes { write(fd, $0.baseAddress! + done, bytes.count - done) }
-            guard n > 0 else { throw SystemRefusal("write", temporary, errno: errno) }
-            done += n
+        var text = text
+        try text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)[...]
+            while !rest.isEmpty {
+                let n = UnsafeRawBufferPointer(rebasing: rest).withMemoryRebound(to: UInt8.self) {
+                    write(fd, $0.baseAddress, $0.count)
+                }
+                guard n > 0 else { throw SystemRefusal("write", temporary, errno: errno) }
+                rest = rest.dropFirst(n)
+            }
         }
         guard fsync(fd) == 0, rename(temporary, path) == 0 else {
             throw SystemRefusal("write", path, errno: errno)
