@@ -16,15 +16,20 @@ extension Netlink {
 
     /// The device's addresses of both families, link-local ones included.
     public func addresses(_ index: Int32) throws(NetlinkError) -> [IPPrefix] {
+        try addresses().filter { $0.index == index }.map(\.prefix)
+    }
+
+    /// The same of all devices, with their indexes.
+    public func addresses() throws(NetlinkError) -> [(index: Int32, prefix: IPPrefix)] {
         let size = MemoryLayout<ifaddrmsg>.size
         return try dump(Int32(RTM_GETADDR), family: 0, headerSize: size, "list addresses") { message in
-            guard let info = message.body(as: ifaddrmsg.self), Int32(bitPattern: info.ifa_index) == index else {
-                return nil
-            }
+            guard let info = message.body(as: ifaddrmsg.self) else { return nil }
             // On point-to-point devices IFA_ADDRESS is the far end; ours is IFA_LOCAL where there is one.
             let attribute =
                 message.attribute(Int(IFA_LOCAL), after: size) ?? message.attribute(Int(IFA_ADDRESS), after: size)
-            return attribute?.address.map { IPPrefix(address: $0, length: Int(info.ifa_prefixlen)) }
+            guard let address = attribute?.address else { return nil }
+            let prefix = IPPrefix(address: address, length: Int(info.ifa_prefixlen))
+            return (Int32(bitPattern: info.ifa_index), prefix)
         }
     }
 

@@ -262,10 +262,10 @@ final class DeviceMaker {
 
     /// The MTU of the interface that holds an underlay address; nil when none does.
     func underlayMTU(_ addresses: [IPAddress]) -> Int? {
-        guard let netlink = try? Netlink(in: host), let links = try? netlink.links() else { return nil }
-        let mtus = links.filter { link in
-            ((try? netlink.addresses(link.index)) ?? []).contains { addresses.contains($0.address) }
-        }.map(\.mtu)
-        return mtus.min()
+        guard let netlink = try? Netlink(in: host), let links = try? netlink.links(),
+            let all = try? netlink.addresses()
+        else { return nil }
+        let holders = Set(all.filter { addresses.contains($0.prefix.address) }.map(\.index))
+        return links.filter { holders.contains($0.index) }.map(\.mtu).min()
     }
 }

@@ -37,19 +37,29 @@ extension Switch: SwitchService {
     }
 
     func apply(text: String, file: String, dryRun: Bool) throws -> ApplyResult {
+        defer { trimLater() }
         do {
             if let edit = source?.edit(to: text, name: file) {
                 guard dryRun, var new = source else { return try commit(edit) }
                 new.apply(edit)
                 return try preview(new.topology, edit.changes)
             }
-            // Reading and comparing large files leaves much behind that nobody needs any more.
-            defer { linux_trim_memory() }
             let new = try TopologyFile(text: text, name: file)
             guard dryRun else { return try commit(new) }
             return try preview(new.topology, Topology.difference(from: source?.topology, to: new.topology))
         } catch let error as SystemRefusal {
             throw ServiceError(.failed, "\(error)", advice: "The switch goes on as before.")
+        }
+    }
+
+    /// Large files and what is made of them leave much behind in the heap. It goes back to the system as soon as nothing
+    /// is applied for a second: one change soon after another would take it again.
+    private func trimLater() {
+        applies += 1
+        let ticket = applies
+        Task {
+            try? await Task.sleep(for: .seconds(1))
+            if applies == ticket { linux_trim_memory() }
         }
     }
 

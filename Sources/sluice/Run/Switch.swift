@@ -34,6 +34,8 @@ actor Switch {
     var source: TopologyFile?
     /// What the file in force deserves a warning for, above an underlay.
     var warned: (underlayMTU: Int, problems: [Problem])?
+    /// Files that were to be applied so far.
+    var applies = 0
     var allocation = SlotAllocation()
     var generation: UInt64 = 0
     let seed: UInt64
