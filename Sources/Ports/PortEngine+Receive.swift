@@ -45,10 +45,7 @@ extension PortEngine {
             let header = frame - headerLength
             let result = Int(Syscall.read(fd, header, room))
             if result < 0 {
-                if result == -Int(EAGAIN) {
-                    port.pointee.lone.foundEmpty()
-                    return 0
-                }
+                if result == -Int(EAGAIN) { return 0 }
                 if result == -Int(EINTR) { continue }
                 return Int32(truncatingIfNeeded: result)
             }
@@ -60,9 +57,7 @@ extension PortEngine {
                 continue
             }
             let offload = VirtioHeader.read(header, frame: frame, length)
-            let goesOn = ring.append(Frame(bytes: frame, length: length, offload: offload, endpoint: endpoint))
-            if port.pointee.lone.mayStop() { return 0 }
-            guard goesOn else { break }
+            guard ring.append(Frame(bytes: frame, length: length, offload: offload, endpoint: endpoint)) else { break }
         }
         ring.setDrained(false)
         return 0

@@ -57,8 +57,6 @@ public struct PortIO {
     public var receiveDescriptor: Int32 = -1
     /// Frames to ask for first in a burst: small where super-frames arrive, so that each is dealt with by itself.
     @usableFromInline var receiveBatch: Int32 = Int32(PortIO.firstBatch)
-    /// Of a TAP: whether its frames come one at a time.
-    var lone = LoneFrames()
     /// The IP protocol of a tunnel's socket: what its packets begin with.
     var ipProtocol: UInt8 = 0
     /// Sockets to send single datagrams by, then those to send super-frames by.
@@ -128,48 +126,5 @@ public struct PortIO {
         if receiveDescriptor >= 0 { Syscall.close(receiveDescriptor) }
         guard kind == .vxlan4 || kind == .vxlan6 else { return }
         for index in 0..<(kind.descriptorCount - 1) { Syscall.close(transmit[index]) }
-    }
-}
-
-/// Notices that frames come one at a time: whoever has taken one then need not read again to hear that there is no more.
-/// Should there be one all the same, the descriptor is still ready when the worker waits for it the next time: epoll must be
-/// level-triggered.
-struct LoneFrames {
-    /// So many single frames in a row are a habit. A port near its limit has a few in a row by chance.
-    static let habit: UInt8 = 64
-    /// Even then it is looked every so many frames.
-    static let patience: UInt8 = 4
-
-    /// Frames since there was none, at most 2.
-    private var frames: UInt8 = 0
-    /// How often in a row it was one.
-    private var singles: UInt8 = 0
-    /// How often nobody has looked since.
-    private var skipped: UInt8 = 0
-
-    /// A read has found nothing.
-    @inline(__always)
-    mutating func foundEmpty() {
-        if frames == 1 {
-            singles = min(singles &+ 1, LoneFrames.habit)
-        } else if frames > 1 {
-            singles = 0
-        }
-        frames = 0
-    }
-
-    /// A frame was read. Returns whether it can be left at that.
-    @inline(__always)
-    mutating func mayStop() -> Bool {
-        frames = min(frames &+ 1, 2)
-        if frames > 1 { singles = 0 }
-        guard singles == LoneFrames.habit else { return false }
-        skipped &+= 1
-        guard skipped < LoneFrames.patience else {
-            skipped = 0
-            return false
-        }
-        frames = 0
-        return true
     }
 }
