@@ -3,15 +3,15 @@
 from . import bulk, frames, roundtrip, settings
 from .kernel import KernelBridge, KernelRouter, KernelVXLAN
 from .openvswitch import OVSGRE, OVSTSO, OVSVLAN, OVSVXLAN, OVSXDP, OVSLocal, OVSVXLANKernel
-from .sluice import (SluiceGRE, SluiceIPIP, SluiceKernel, SluiceRouted, SluiceRoutedVeth, SluiceTAP, SluiceUplink,
-                     SluiceVeth, SluiceVLAN, SluiceVXLAN)
+from .sluice import (SluiceDevice, SluiceGRE, SluiceGREDevice, SluiceIPIP, SluiceIPIPDevice, SluiceKernel, SluiceRouted,
+                     SluiceRoutedVeth, SluiceTAP, SluiceUplink, SluiceVeth, SluiceVLAN, SluiceVXLAN, SluiceVXLANDevice)
 from .vde import VDE
 
 # The first of each group is what the table compares the others with, unless it is not there.
 GROUPS = {
     "local": [KernelBridge, SluiceTAP, SluiceVeth, OVSLocal, OVSXDP, OVSTSO, VDE],
-    "tunnel": [KernelVXLAN, SluiceVXLAN, SluiceKernel, SluiceUplink, SluiceGRE, SluiceIPIP, OVSVXLAN, OVSVXLANKernel,
-               OVSGRE],
+    "tunnel": [KernelVXLAN, SluiceVXLAN, SluiceVXLANDevice, SluiceKernel, SluiceUplink, SluiceDevice, SluiceGRE,
+               SluiceGREDevice, SluiceIPIP, SluiceIPIPDevice, OVSVXLAN, OVSVXLANKernel, OVSGRE],
     "vlan": [OVSVLAN, SluiceVLAN],
     "routed": [KernelRouter, SluiceRouted, SluiceRoutedVeth],
 }
@@ -49,7 +49,7 @@ def metrics(group):
     made = [Metric("bulk", "bulk TCP", kinds, bulk.measure, per_bulk, BULK)]
     if group in ("local", "tunnel"):
         sizes = ["64", "imix"] if group == "local" else ["64"]
-        made.append(Metric("frames", "frames at 0.5 % loss", sizes, frames.measure, per_search, FRAMES, ["ipi"]))
+        made.append(Metric("frames", "frames at 0.5 % loss", sizes, frames.measure, per_search, FRAMES, ["ipi", "ipd"]))
     if group != "vlan":
         made.append(Metric("rtt", "round trip", list(roundtrip.PORTS), roundtrip.measure, settings.TRIP_SECONDS + 0.2, TRIP))
     return made

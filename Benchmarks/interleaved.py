@@ -40,6 +40,8 @@ class Group:
         with contextlib.ExitStack() as stack:
             standing = []
             for kind in GROUPS[self.name]:
+                if settings.ONLY and kind.key not in settings.ONLY:
+                    continue
                 contender = kind()
                 try:
                     contender.up()

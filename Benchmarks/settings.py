@@ -12,6 +12,9 @@ QUICK = os.environ.get("QUICK", "") not in ("", "0")
 # Words: a case runs when one of them is a part of its name. Empty: all.
 CASES = [word for word in os.environ.get("CASES", "").replace(",", " ").split() if word]
 
+# Keys of contenders, as in results.json: the others are left out.
+ONLY = [word for word in os.environ.get("ONLY", "").replace(",", " ").split() if word]
+
 ROUNDS = int(os.environ.get("ROUNDS", "1" if QUICK else "7"))
 # Seconds of each measurement: bulk TCP, round trips, and one trial of the search for a rate.
 BULK_SECONDS = float(os.environ.get("SECONDS_EACH", "0.4" if QUICK else "2"))
@@ -24,7 +27,7 @@ WIDTH = 0.5 if QUICK else 0.04
 
 # A run of everything is what the repository keeps; a part of it, or a smoke test, stays in the build directory.
 SCRATCH = os.path.join(os.path.dirname(BINARIES), "bench")
-RESULTS = os.environ.get("RESULTS") or (SCRATCH if QUICK or CASES else HERE)
+RESULTS = os.environ.get("RESULTS") or (SCRATCH if QUICK or CASES or ONLY else HERE)
 
 
 def wanted(name):

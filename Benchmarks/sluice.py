@@ -84,16 +84,18 @@ class SluiceHosts(SluiceContender):
     """Two hosts with a port each, joined by a cable; `segment` says how the network crosses it."""
 
     segment = ("vxlan", 7)
+    underlay = None
 
     def build(self):
         one, two, a, b = self.space("h1", "h2", "a", "b")
         self.a, self.b = End(a, "10.1.0.1"), End(b, "10.1.0.2")
         provider = self.segment[0] == "vlan"
-        self.join(*((host, "eth1", None if provider else VTEPS[name]) for host, name in ((one, "h1"), (two, "h2"))))
+        bare = provider or self.underlay
+        self.join(*((host, "eth1", None if bare else VTEPS[name]) for host, name in ((one, "h1"), (two, "h2"))))
         kind, identifier = self.segment
         keys = {"physical": "physnet1"} if provider else {}
         file = topology(
-            {name: {"physical": {"physnet1": "eth1"}} if provider else {"vtep": VTEPS[name]} for name in VTEPS},
+            {name: {"physical": {"physnet1": "eth1"}} if provider else described(name, self.underlay) for name in VTEPS},
             {"red": {
                 "networks": {"net": network(kind, identifier, subnets=["10.1.0.0/24"], **keys)},
                 "ports": {name: port(host, attached("tap", end), address=f"{end.address}/24")
@@ -103,12 +105,28 @@ class SluiceHosts(SluiceContender):
         self.switch(two, file, "h2")
 
 
+DEVICE = {"mode": "device", "device": "eth1"}
+
+
+def described(name, underlay):
+    """A host of the file."""
+    return {"vtep": VTEPS[name], **({"underlay": underlay} if underlay else {})}
+
+
 class SluiceVXLAN(SluiceHosts):
     key, title = "vxl", "Sluice VXLAN, UDP sockets, at both ends, TAP"
 
 
 class SluiceGRE(SluiceHosts):
     key, title, segment = "gre", "Sluice GRE at both ends, TAP", ("gre", 7)
+
+
+class SluiceVXLANDevice(SluiceHosts):
+    key, title, underlay = "vxd", "Sluice VXLAN, underlay device, at both ends, TAP", DEVICE
+
+
+class SluiceGREDevice(SluiceHosts):
+    key, title, segment, underlay = "grd", "Sluice GRE, underlay device, at both ends, TAP", ("gre", 7), DEVICE
 
 
 class SluiceVLAN(SluiceHosts):
@@ -126,8 +144,7 @@ class SluiceKernel(SluiceContender):
         self.a, self.b = End(a, "10.1.0.1"), End(b, "10.1.0.2")
         self.underlay_to(one, two)
         kernel_far_end(self, two, self.b, VTEPS["h2"], VTEPS["h1"])
-        host = {"vtep": VTEPS["h1"], **({"underlay": self.underlay} if self.underlay else {})}
-        self.switch(one, topology({"h1": host}, {"red": {
+        self.switch(one, topology({"h1": described("h1", self.underlay)}, {"red": {
             "networks": {"net": network("vxlan", 7, subnets=["10.1.0.0/24"], remotes=[VTEPS["h2"]])},
             "ports": {"a": port("h1", attached("tap", self.a), address=f"{self.a.address}/24")},
         }}))
@@ -173,14 +190,16 @@ class SluiceIPIP(SluiceContender):
 
     key, title = "ipi", "Sluice IPIP between routers at both ends, TAP"
     tunnel = {"type": "ipip"}
+    underlay = None
 
     def build(self):
         one, two, a, b = self.space("h1", "h2", "a", "b")
-        self.join((one, "under", VTEPS["h1"]), (two, "under", VTEPS["h2"]))
+        bare = self.underlay is not None
+        self.join((one, "eth1", None if bare else VTEPS["h1"]), (two, "eth1", None if bare else VTEPS["h2"]))
         self.a, self.b = End(a, "10.1.0.2"), End(b, "10.1.1.2")
         for i, (space, end) in enumerate(((one, self.a), (two, self.b))):
             host, other = f"h{i + 1}", f"h{2 - i}"
-            self.switch(space, topology({host: {"vtep": VTEPS[host]}}, {"red": {
+            self.switch(space, topology({host: described(host, self.underlay)}, {"red": {
                 "networks": {"net": network("local", subnets=[f"10.1.{i}.0/24"], mtu=1450)},
                 "ports": {"p": port(host, attached("tap", end), address=f"{end.address}/24", gateway=f"10.1.{i}.1")},
                 "routers": {"gw": {
@@ -189,3 +208,17 @@ class SluiceIPIP(SluiceContender):
                     "routes": [{"to": f"10.1.{1 - i}.0/24", "via": "far"}],
                 }},
             }}), host)
+
+
+class SluiceIPIPDevice(SluiceIPIP):
+    key, title, underlay = "ipd", "Sluice IPIP, underlay device, at both ends, TAP", DEVICE
+
+
+class SluiceDevice(SluiceKernel):
+    """The VTEP lives in the switch, on the underlay's own device."""
+
+    key, title = "dev", "Sluice VXLAN, underlay device, kernel far end, TAP"
+    underlay = {"mode": "device", "device": "under"}
+
+    def underlay_to(self, one, two):
+        self.join((one, "under", None), (two, "under", VTEPS["h2"]))

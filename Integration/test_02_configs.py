@@ -23,7 +23,8 @@ def test_there_is_an_example_of_everything():
     """Segment types, port kinds and use cases."""
     text = "".join(open(file).read() for file in FILES)
     for words in ("type: local", "type: flat", "type: vlan", "type: vxlan", "type: gre", "protocol: 802.1ad", "trunk:",
-                  "vlanTransparent: true", "remotes:", "{netns:", "{veth:", "{tap:", "{device:", "gateway:", "physical:", "mode: tap"):
+                  "vlanTransparent: true", "remotes:", "{netns:", "{veth:", "{tap:", "{device:", "gateway:", "physical:", "mode: tap",
+                  "mode: device"):
         assert words in text, words
 
 
@@ -183,6 +184,14 @@ def branch(name, number, far, near, edit=lambda line: line):
     return check
 
 
+def office(lab, _):
+    """Two tenants' routers, an IP-in-IP tunnel between them."""
+    for a, target in (("red-web", "10.9.0.10"), ("red-db", "10.9.0.10"), ("branch-desk", "10.0.0.12")):
+        ping(a, target)
+    with Checksums("red-web", "branch-desk"):
+        print(transfer("red-web", "branch-desk", "10.9.0.10", SOME))
+
+
 SPECIAL = {
     "routed.yaml": routed(behind_a_gateway),
     "ipip-branches.yaml": routed(
@@ -194,6 +203,7 @@ SPECIAL = {
     "qinq.yaml": transparent("red-a", "red-b", (10,), (10, 20), ((0x88A8, 300), 10), (4094,)),
     "remotes.yaml": remotes,
     "tap-for-vm.yaml": virtual_machine,
+    "underlay-device.yaml": office,
 }
 # Reasons for which a frame is dropped in an example as it should be.
 ALLOWED = {
@@ -203,4 +213,5 @@ ALLOWED = {
     "static-lab.yaml": {"unknownUnicast"},
     # Group frames of the first host's tenants, before the other hosts are there, or listen: their kernels say so.
     "uplink-tap.yaml": {"neighborUnresolved", "noSuchService"},
+    "underlay-device.yaml": {"neighborUnresolved"},
 }

@@ -1,5 +1,5 @@
-"""The VTEP's address in the switch, on an uplink TAP: against the kernel's vxlan, against frames made by hand, and among
-Sluice hosts of both modes."""
+"""The VTEP's address in the switch, on an uplink TAP or a device: against the kernel's vxlan, against frames made by hand,
+and among Sluice hosts of all modes."""
 
 import time
 
@@ -15,7 +15,8 @@ from support.traffic import Checksums, ping, transfer
 SOME = 64 << 20
 VTEPS = {"ipv4": ("192.0.2.1", "192.0.2.2", 24), "ipv6": ("2001:db8:2::1", "2001:db8:2::2", 64)}
 MTU = {"ipv4": 1450, "ipv6": 1430}
-UPLINK = {"mode": "tap", "tap": "uplink0", "bridge": "br0"}
+UPLINK = {"tap": {"mode": "tap", "tap": "uplink0", "bridge": "br0"}, "device": {"mode": "device", "device": "under"}}
+NAME = {"tap": "uplink uplink0", "device": "uplink under"}
 WEB, FAR = "02:00:00:00:00:11", "02:00:00:00:00:99"
 
 
@@ -30,34 +31,40 @@ def bridge(space, device="under"):
             break
 
 
+def underlay(mode, space):
+    """Makes what the mode needs, and says what the file says."""
+    if mode == "tap":
+        bridge(space)
+    return UPLINK[mode]
+
+
 # -- the kernel's vxlan as far end
 
 
-@pytest.fixture(scope="module", params=VTEPS)
+@pytest.fixture(scope="module", params=[(mode, family) for mode in UPLINK for family in VTEPS], ids="-".join)
 def kernel(request, module_bench):
-    family = request.param
+    mode, family = request.param
     bench = module_bench
     near_vtep, far_vtep, length = VTEPS[family]
-    host, far, web = f"{family}-host", f"{family}-far", f"{family}-web"
+    host, far, web = f"{mode[0]}{family}-host", f"{mode[0]}{family}-far", f"{mode[0]}{family}-web"
     bench.hosts(host, far)
     bench.namespaces.make(web)
-    bridge(host)
     address(far, "under", f"{far_vtep}/{length}")
     ip(far, f"link add vx0 type vxlan id 5001 local {far_vtep} remote {near_vtep} dstport 4789",
        f"link set vx0 address {FAR} up")
     address(far, "vx0", "10.0.0.99/24", "fd00:a::99/64")
     switch = bench.switch(host, topology(
-        {"h1": {"vtep": near_vtep, "underlay": UPLINK}},
+        {"h1": {"vtep": near_vtep, "underlay": underlay(mode, host)}},
         {"red": {
             "networks": {"net": network("vxlan", 5001, subnets=["10.0.0.0/24", "fd00:a::/64"], remotes=[far_vtep])},
             "ports": {"web": port("h1", {"netns": web}, address=["10.0.0.11/24", "fd00:a::11/64"], mac=WEB)},
-        }}), name=family)
-    switch.family, switch.web, switch.far, switch.vtep = family, web, far, near_vtep
+        }}), name=f"{mode}-{family}")
+    switch.mode, switch.family, switch.web, switch.far, switch.vtep = mode, family, web, far, near_vtep
     return switch
 
 
 def uplink(switch):
-    return switch.uplinks()["uplink uplink0"]
+    return switch.uplinks()[NAME[switch.mode]]
 
 
 def test_ping(kernel):
@@ -83,7 +90,7 @@ def test_super_frames_cross_whole(kernel, target):
         # Of the bytes, not of the frames: acknowledgements are small.
         assert count["bytes"] / count["superFrames"] > 10_000, (way, count)
         assert count["bytes"] >= SOME
-    assert kernel.state("uplink uplink0") == "up"
+    assert kernel.state(NAME[kernel.mode]) == "up"
 
 
 def test_the_far_interface_sees_them_whole(kernel):
@@ -111,12 +118,13 @@ def test_a_restarted_datapath_keeps_the_uplink(kernel):
     kernel.kill("datapath")
     wait_until(lambda: kernel.pid("datapath"), "another datapath")
     ping(kernel.web, "10.0.0.99")
-    before = mac_of(kernel.namespace, "uplink0")
+    device = UPLINK[kernel.mode].get("tap", "under")
+    before = mac_of(kernel.namespace, device)
     kernel.kill("control")
     ping(kernel.web, "10.0.0.99")
     kernel.run()
     ping(kernel.web, "10.0.0.99")
-    assert mac_of(kernel.namespace, "uplink0") == before
+    assert mac_of(kernel.namespace, device) == before
     transfer(kernel.web, kernel.far, "10.0.0.99", 16 << 20)
     assert uplink(kernel)["sent"]["failures"] == 0
 
@@ -124,19 +132,20 @@ def test_a_restarted_datapath_keeps_the_uplink(kernel):
 # -- byte by byte
 
 
-@pytest.fixture
-def wire(bench):
+@pytest.fixture(params=UPLINK)
+def wire(request, bench):
     """The far end of the underlay's cable is this test's own."""
     host, far = bench.hosts()
-    bridge(host)
+    made = underlay(request.param, host)
     bench.namespaces.make("web")
     switch = bench.switch(host, topology(
         {"h1": {"vtep": "192.0.2.1", "underlay": {
-            **UPLINK, "address": "192.0.2.1/24", "gateway": "192.0.2.254"}}},
+            **made, "address": "192.0.2.1/24", "gateway": "192.0.2.254"}}},
         {"red": {
             "networks": {"net": network("vxlan", 5001, remotes=["192.0.2.2", "198.51.100.9"])},
             "ports": {"web": port("h1", {"netns": "web"}, mac=WEB)},
         }}))
+    switch.mode = request.param
     switch.wire = bench.keep(Interface(far, "under"))
     switch.tenant = bench.keep(Interface("web"))
     switch.near = mac_of(far, "under")
@@ -225,7 +234,7 @@ def test_hostile_frames_end_with_a_reason(wire):
     for reason, hostile in rows:
         wire.wire.clear()
         mark = token()
-        with wire.dropped(port="uplink uplink0") as count:
+        with wire.dropped(port=NAME[wire.mode]) as count:
             wire.wire.send(hostile)
             wire.wire.send(outer(wire, f.data(FAR, f.BROADCAST, mark)))
             wire.tenant.wait_for(mark)
@@ -309,48 +318,59 @@ def test_path_mtu(wire):
     assert told() == 1350
 
 
-# -- hosts of both modes
+# -- hosts of all modes
 
 
-@pytest.fixture(scope="module")
-def cloud(module_bench):
-    """Three hosts on one wire: two with uplinks, one on sockets."""
+HOSTS = {1: "tap", 2: "tap", 3: None, 4: "device", 5: "device"}
+SEGMENTS = {"vxlan": ("vxlan", 5001), "gre": ("gre", 5001)}
+
+
+@pytest.fixture(scope="module", params=SEGMENTS)
+def cloud(request, module_bench):
+    """Five hosts on one wire: two with uplink TAPs, one on sockets, two with devices."""
     bench = module_bench
-    bench.namespaces.make("fabric", *(f"m{i}" for i in (1, 2, 3)), *(f"t{i}" for i in (1, 2, 3)))
+    bench.namespaces.make("fabric", *(f"m{i}" for i in HOSTS), *(f"t{i}" for i in HOSTS))
     ip("fabric", "link add name wire type bridge mcast_snooping 0", "link set wire up")
     hosts, ports = {}, {}
-    for i in (1, 2, 3):
+    for i, mode in HOSTS.items():
         cable((f"m{i}", "under"), ("fabric", f"to{i}"))
         ip("fabric", f"link set to{i} master wire")
         hosts[f"h{i}"] = {"vtep": f"192.0.2.{i}"}
-        if i < 3:
-            bridge(f"m{i}")
-            hosts[f"h{i}"]["underlay"] = UPLINK
+        if mode:
+            hosts[f"h{i}"]["underlay"] = underlay(mode, f"m{i}")
         else:
             address(f"m{i}", "under", f"192.0.2.{i}/24")
         ports[f"p{i}"] = port(f"h{i}", {"netns": f"t{i}"}, address=f"10.0.0.{i}/24")
     text = topology(hosts, {"red": {
-        "networks": {"net": network("vxlan", 5001, subnets=["10.0.0.0/24"])}, "ports": ports}})
-    return [bench.switch(f"m{i}", text, name=f"h{i}", host=f"h{i}") for i in (1, 2, 3)]
+        "networks": {"net": network(*SEGMENTS[request.param], subnets=["10.0.0.0/24"])}, "ports": ports}})
+    made = [bench.switch(f"m{i}", text, name=f"{request.param}{i}", host=f"h{i}") for i in HOSTS]
+    for i, mode in HOSTS.items():
+        made[i - 1].mode = mode
+    yield made
+    for switch in made:
+        switch.stop()
+    for name in ("fabric", *(f"m{i}" for i in HOSTS), *(f"t{i}" for i in HOSTS)):
+        bench.namespaces.remove(name)
 
 
 def test_everybody_reaches_everybody(cloud):
-    for a in (1, 2, 3):
-        for b in (1, 2, 3):
+    for a in HOSTS:
+        for b in HOSTS:
             if a != b:
                 ping(f"t{a}", f"10.0.0.{b}")
     ping("m3", "192.0.2.1")
 
 
-@pytest.mark.parametrize("ends", [(1, 2), (1, 3), (3, 2)])
+@pytest.mark.parametrize("ends", [(1, 2), (1, 3), (3, 2), (4, 5), (4, 1), (3, 4)])
 def test_tcp_between_modes(cloud, ends):
     a, b = ends
     with Checksums(f"t{a}", f"t{b}"):
         transfer(f"t{a}", f"t{b}", f"10.0.0.{b}", SOME)
-    if ends == (1, 2):
-        for switch in cloud[:2]:
+    if HOSTS[a] and HOSTS[b]:
+        for switch in (cloud[a - 1], cloud[b - 1]):
             for way in ("sent", "received"):
                 assert uplink(switch)[way]["superFrames"] > 0, "super-frames do not stay whole between two uplinks"
+                assert uplink(switch)[way]["failures"] == 0
 
 
 def test_a_change_under_traffic(cloud):
@@ -365,8 +385,20 @@ def test_a_change_under_traffic(cloud):
 def test_without_a_bridge_there_is_a_sentence(bench):
     bench.namespaces.make("alone", "web")
     switch = bench.switch("alone", topology(
-        {"h1": {"vtep": "192.0.2.1", "underlay": UPLINK}},
+        {"h1": {"vtep": "192.0.2.1", "underlay": UPLINK["tap"]}},
         {"red": {"networks": {"net": network("vxlan", 5001)}, "ports": {"web": port("h1", {"netns": "web"})}}}),
         wait=False)
     wait_until(lambda: switch.process.poll() is not None, "the switch to give up")
     assert "ip link add name br0 type bridge" in switch.logged()
+
+
+def test_a_device_of_the_host_is_not_taken(bench):
+    host, _ = bench.hosts()
+    bench.namespaces.make("web")
+    address(host, "under", "192.0.2.1/24")
+    switch = bench.switch(host, topology(
+        {"h1": {"vtep": "192.0.2.1", "underlay": UPLINK["device"]}},
+        {"red": {"networks": {"net": network("vxlan", 5001)}, "ports": {"web": port("h1", {"netns": "web"})}}}),
+        wait=False)
+    wait_until(lambda: switch.process.poll() is not None, "the switch to give up")
+    assert "The host uses it itself" in switch.logged()

@@ -41,7 +41,7 @@ func admit<R: Recorder>(
     if stripped > 0 { recorder.note("content", "\(stripped) bytes of tags come off, priority \(priority)") }
 
     if journey.isTunnelled, let reason = takeOverECN(journey.outerTOS, &journey, &recorder) { return reason }
-    if isNestedTunnel(frame, journey) { return .nestedTunnel }
+    if isNestedTunnel(journey) { return .nestedTunnel }
     guard settleOffload(journey.offload, &journey) else { return .badOffload }
     if journey.isTunnelled { findUnfinishedWork(&journey, mtu: segment.mtu, &recorder) }
     journey.decision.packetSize = packetSize(journey.decision, parsed)

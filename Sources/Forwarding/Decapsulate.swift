@@ -30,7 +30,7 @@ func enterVXLAN<R: Recorder>(
     guard header.isValid else { return .vxlanNoVNI }
     recorder.note("decapsulate", "VXLAN, VNI \(header.vni), from \(describeAddress(journey.outerSource))")
     journey.remove(tunnelHeader: start + VXLANHeader.length)
-    return enterTunnel(frame, header.vni, unknown: .unknownVNI, &journey, snapshot)
+    return enterTunnel(frame.endpoint, header.vni, unknown: .unknownVNI, &journey, snapshot)
 }
 
 /// Takes a GRE header with a key off (RFC 2784, RFC 2890).
@@ -42,32 +42,49 @@ func decapsulateGRE<R: Recorder>(
     _ recorder: inout R
 ) -> DropReason? {
     if snapshot.isTenantInterface(frame.outerInterface) { return .tunnelFromTenant }
-    let header = GREHeader.parse(journey.content, frame.length)
+    return enterGRE(frame.endpoint, at: 0, &journey, snapshot, &recorder)
+}
+
+/// The same where the GRE header stands `start` bytes behind the first.
+///
+/// - Parameter way: what stands for the endpoint in keys.
+@inline(__always)
+func enterGRE<R: Recorder>(
+    _ way: UInt32,
+    at start: Int,
+    _ journey: inout Journey,
+    _ snapshot: Snapshot,
+    _ recorder: inout R
+) -> DropReason? {
+    let bytes = journey.content + start
+    let count = Int(journey.decision.contentLength) - start
+    let header = GREHeader.parse(bytes, count)
     switch header.problem {
     case .none: break
     case .truncated: return .tunnelHeaderTruncated
     case .routing, .version: return .greHeader
     }
-    if !header.checksumIsValid(journey.content, frame.length) {
+    if !header.checksumIsValid(bytes, count) {
         // A kernel's tunnel device whose packets cross a veth leaves this checksum to the hardware, and its field at zero.
-        guard journey.content.be16(4) == 0 else { return .greChecksum }
+        // Nor can it be right on an uplink before what it covers is finished.
+        guard bytes.be16(4) == 0 || start > 0 && journey.offload.needsChecksum else { return .greChecksum }
         journey.decision.note(.partialChecksumFound)
     }
     if header.hasSequence { journey.decision.note(.greSequenceIgnored) }
     if header.protocolType == EtherType.ipv4 || header.protocolType == EtherType.ipv6 {
-        return decapsulatePacket(frame, header, &journey, snapshot, &recorder)
+        return decapsulatePacket(way, header, at: start, &journey, snapshot, &recorder)
     }
     guard header.protocolType == EtherType.transparentEthernet else { return .greProtocol }
     guard header.hasKey else { return .greNoKey }
-    recorder.note("decapsulate", "GRE, key \(header.key), from \(describeAddress(frame.outerSource))")
-    journey.remove(tunnelHeader: header.length)
-    return enterTunnel(frame, header.key, unknown: .unknownKey, &journey, snapshot)
+    recorder.note("decapsulate", "GRE, key \(header.key), from \(describeAddress(journey.outerSource))")
+    journey.remove(tunnelHeader: start + header.length)
+    return enterTunnel(way, header.key, unknown: .unknownKey, &journey, snapshot)
 }
 
 /// The network is the identifier's, and only those VTEPs may speak in it that have a port there.
 @inline(__always)
 private func enterTunnel(
-    _ frame: Frame,
+    _ way: UInt32,
     _ identifier: UInt32,
     unknown: DropReason,
     _ journey: inout Journey,
@@ -75,7 +92,7 @@ private func enterTunnel(
 ) -> DropReason? {
     let peer = snapshot.peer(journey.outerSource)
     guard peer != noSlot else { return .unknownPeer }
-    let segment = snapshot.segment(endpoint: frame.endpoint, identifier: identifier)
+    let segment = snapshot.segment(endpoint: way, identifier: identifier)
     guard segment != noSlot else { return unknown }
     let attachment = snapshot.attachment(segment: segment, peer: peer)
     guard attachment != noSlot else {

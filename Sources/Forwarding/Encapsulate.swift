@@ -23,7 +23,7 @@ public func encapsulate<R: Recorder>(
     let limit = snapshot.limit(attachment, linkLength: decision.linkLength, taught, now: now)
     if limit.isExceeded(by: decision.packetSize) { return refuse(limit.reason, decision, &recorder) }
     if place.carriesPackets {
-        return encapsulatePacket(frame, decision, place, endpoint, snapshot, slot, &recorder)
+        return encapsulatePacket(frame, decision, place, endpoint, snapshot, taught, now, slot, &recorder)
     }
     slot.pointee.networkType = 0
     slot.pointee.outerTransport = 0
@@ -135,7 +135,7 @@ private func pushTunnelHeader(
     slot.pointee.destinationPort = UInt16(truncatingIfNeeded: endpoint.port)
 }
 
-/// A bare IP packet, behind a GRE header or nothing: the outer IP header is the socket's.
+/// A bare IP packet, behind a GRE header or nothing: the outer IP header is the socket's, or that of an uplink's frame.
 @inline(__always)
 private func encapsulatePacket<R: Recorder>(
     _ frame: Frame,
@@ -143,6 +143,8 @@ private func encapsulatePacket<R: Recorder>(
     _ place: AttachmentRecord,
     _ endpoint: EndpointRecord,
     _ snapshot: Snapshot,
+    _ taught: Taught,
+    _ now: UInt32,
     _ slot: UnsafeMutablePointer<TransmitSlot>,
     _ recorder: inout R
 ) -> UInt8 {
@@ -151,9 +153,14 @@ private func encapsulatePacket<R: Recorder>(
     let packet = frame.bytes + Int(decision.contentOffset) + skipped
     let type = UnsafeRawPointer(packet).byte(0) &>> 4 == 6 ? EtherType.ipv6 : EtherType.ipv4
     var length = 0
+    slot.pointee.outerTransport = 0
+    if place.isBehindUplink {
+        length = pushOuterHeaders(decision, place, endpoint, snapshot, taught, now, slot)
+        guard length > 0 else { return refuse(.neighborUnresolved, decision, &recorder) }
+    }
     if place.kind == AttachmentKind.greIP {
-        length = GREHeader.write(
-            to: slot.header,
+        length += GREHeader.write(
+            to: slot.header + length,
             protocolType: type,
             key: segment.identifier,
             hasKey: place.flags & AttachmentRecord.greKey != 0,
@@ -171,6 +178,10 @@ private func encapsulatePacket<R: Recorder>(
     slot.pointee.payload = packet
     slot.pointee.payloadLength = Int(decision.contentLength) - skipped
     slot.pointee.offload = decision.offload.shifted(length - skipped)
+    if place.isBehindUplink {
+        slot.pointee.innerNetwork = UInt16(truncatingIfNeeded: length)
+        guard finishOuterHeaders(slot) else { return refuse(.exceedsPathMTU, decision, &recorder) }
+    }
     recorder.note("encapsulate", snapshot.describeEgress(decision, place, endpoint))
     return 0
 }

@@ -7,8 +7,8 @@ import Wire
 /// RFC 7348 §5: outer source ports come from the dynamic range (RFC 6335 §6), one for each flow.
 private let firstSourcePort: UInt32 = 49_152
 
-/// Writes Ethernet, IP and UDP headers to a peer behind an uplink, but for lengths and checksums, which
-/// `finishOuterHeaders` knows.
+/// Writes an Ethernet and an IP header to a peer behind an uplink, for VXLAN also UDP's, but for lengths and checksums,
+/// which `finishOuterHeaders` knows.
 ///
 /// - Returns: bytes written; 0 if nobody knows where the next hop is.
 @inline(never)
@@ -22,9 +22,11 @@ func pushOuterHeaders(
     _ slot: UnsafeMutablePointer<TransmitSlot>
 ) -> Int {
     let peer = snapshot.peers[Int(place.peer)].address
-    let hop = underlayHop(place.interface, to: peer, snapshot, taught, now)
+    let underlay = snapshot.underlayInterface(place)
+    let hop = underlayHop(underlay, to: peer, snapshot, taught, now)
     guard hop.state == NeighborTable.State.reachable else { return 0 }
-    let interface = snapshot.interfaces[Int(place.interface)]
+    let interface = snapshot.interfaces[Int(underlay)]
+    let number = outerProtocol(place.kind)
     let header = slot.header
     header.setMAC(0, hop.mac)
     header.setMAC(6, MACAddress(bits: snapshot.routers[Int(interface.router)].mac))
@@ -37,24 +39,36 @@ func pushOuterHeaders(
         network.set16(0, 0x4500 | UInt16(tos))
         // An atomic datagram (RFC 6864 §4.1): identification 0, DF.
         network.set32(4, 0x4000)
-        network.set16(8, 0x4000 | UInt16(IPProtocol.udp))
+        network.set16(8, 0x4000 | UInt16(number))
         network.set32(12, interface.ipv4)
         network.set32(16, address.bits)
         transport = HeaderLength.ethernet &+ HeaderLength.ipv4
     } else {
         header.set16(12, EtherType.ipv6)
         network.set32(0, 0x6000_0000 | UInt32(tos) &<< 20)
-        network.set8(6, IPProtocol.udp)
+        network.set8(6, number)
         network.set8(7, 64)
         network.setIPv6(8, interface.ipv6)
         network.setIPv6(24, peer)
         transport = HeaderLength.ethernet &+ HeaderLength.ipv6
     }
+    slot.pointee.outerTransport = UInt16(truncatingIfNeeded: transport)
+    guard number == IPProtocol.udp else { return transport }
     header.set16(transport, UInt16(truncatingIfNeeded: firstSourcePort &+ (decision.flowHash & 0x3FFF)))
     header.set16(transport &+ 2, UInt16(truncatingIfNeeded: endpoint.port))
     header.set16(transport &+ 6, 0)
-    slot.pointee.outerTransport = UInt16(truncatingIfNeeded: transport)
     return transport &+ HeaderLength.udp
+}
+
+/// The protocol of the outer IP header by the kind of a tunnel's attachment.
+@inline(__always)
+private func outerProtocol(_ kind: UInt8) -> UInt8 {
+    switch kind {
+    case AttachmentKind.vxlan: IPProtocol.udp
+    case AttachmentKind.ipip: IPProtocol.ipv4
+    case AttachmentKind.sit: IPProtocol.ipv6
+    default: IPProtocol.gre
+    }
 }
 
 /// Writes what depends on the length of a slot's frame into its outer headers. To be called again when the frame is
@@ -70,10 +84,11 @@ public func finishOuterHeaders(_ slot: UnsafeMutablePointer<TransmitSlot>) -> Bo
     let header = slot.header
     let transport = Int(slot.pointee.outerTransport)
     let length = slot.pointee.length &- transport
-    let isIPv6 = transport == HeaderLength.ethernet &+ HeaderLength.ipv6
+    let isIPv6 = slot.isOuterIPv6
+    let isUDP = slot.outerProtocol == IPProtocol.udp
     let total = isIPv6 ? length : length &+ HeaderLength.ipv4
     guard total <= 0xFFFF || slot.pointee.offload.isSuperFrame else { return false }
-    header.set16(transport &+ 4, UInt16(truncatingIfNeeded: length))
+    if isUDP { header.set16(transport &+ 4, UInt16(truncatingIfNeeded: length)) }
     let network = header + HeaderLength.ethernet
     guard isIPv6 else {
         network.set16(2, UInt16(truncatingIfNeeded: total))
@@ -81,6 +96,7 @@ public func finishOuterHeaders(_ slot: UnsafeMutablePointer<TransmitSlot>) -> Bo
         return true
     }
     network.set16(4, UInt16(truncatingIfNeeded: length))
+    guard isUDP else { return true }
     header.set16(transport &+ 6, 0)
     let pseudo = Checksum.pseudoIPv6(UnsafeRawPointer(network), protocol: IPProtocol.udp, length: length)
     let offload = slot.pointee.offload

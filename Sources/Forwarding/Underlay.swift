@@ -56,24 +56,25 @@ func findNextHop<R: Recorder>(
     guard journey.decision.verdict == .forward else { return nil }
     let place = snapshot.attachments[Int(journey.decision.attachment)]
     guard place.isBehindUplink else { return nil }
-    return checkNextHop(place, &journey, snapshot, taught, now, &recorder)
+    return checkNextHop(place, snapshot.underlayInterface(place), &journey, snapshot, taught, now, &recorder)
 }
 
 @inline(never)
 private func checkNextHop<R: Recorder>(
     _ place: AttachmentRecord,
+    _ interface: UInt32,
     _ journey: inout Journey,
     _ snapshot: Snapshot,
     _ taught: Taught,
     _ now: UInt32,
     _ recorder: inout R
 ) -> DropReason? {
-    let hop = underlayHop(place.interface, to: snapshot.peers[Int(place.peer)].address, snapshot, taught, now)
+    let hop = underlayHop(interface, to: snapshot.peers[Int(place.peer)].address, snapshot, taught, now)
     switch hop.state {
     case NeighborTable.State.reachable:
         recorder.note("uplink", "the next hop is \(describeAddress(hop.address)) at \(hop.mac)")
         if hop.isStale, journey.decision.neighbor.kind == NeighborNews.Kind.none {
-            journey.want(NeighborNews.Kind.recheck, place.interface, hop, snapshot)
+            journey.want(NeighborNews.Kind.recheck, interface, hop, snapshot)
         }
         return nil
     case NeighborTable.State.failed:
@@ -84,7 +85,7 @@ private func checkNextHop<R: Recorder>(
         return .unreachable
     default:
         recorder.note("uplink", "who has \(describeAddress(hop.address)) is to be asked; the frame waits")
-        journey.want(NeighborNews.Kind.resolve, place.interface, hop, snapshot)
+        journey.want(NeighborNews.Kind.resolve, interface, hop, snapshot)
         journey.decision.verdict = .hold
         return nil
     }
@@ -135,7 +136,11 @@ func hearUnderlay<R: Recorder>(
     let endpoint = snapshot.endpoints[Int(snapshot.attachments[Int(journey.decision.ingress)].endpoint)]
     let port = UInt16(truncatingIfNeeded: endpoint.port)
     // A tunnel packet with something unusual about its headers is not worth an answer.
-    if parsed.protocol == IPProtocol.udp, parsed.destinationPort == port { return .drops(.noSuchService) }
+    switch parsed.protocol {
+    case IPProtocol.udp where parsed.destinationPort == port: return .drops(.noSuchService)
+    case IPProtocol.gre, IPProtocol.ipv4, IPProtocol.ipv6, IPProtocol.ka9qIPIP: return .drops(.noSuchService)
+    default: break
+    }
     guard let news = PathMTUMessage(journey.content, parsed, port: port) else { return .goesOn }
     let peer = snapshot.peer(news.peer)
     guard peer != noSlot, news.sender == journey.packet.destination,
@@ -159,7 +164,8 @@ private struct PathMTUMessage {
     /// Smaller values are not believed: no link has less, and whoever says so wants our packets small.
     static let leastIPv4: UInt32 = 576
 
-    /// Nil if it is anything else: only UDP to the port of VXLAN is ours, and the ports must be in the quotation.
+    /// Nil if it is anything else: ours is what goes to the port of VXLAN, and the ports must be in the quotation; GRE; and
+    /// IP in IP.
     init?(_ frame: UnsafeRawPointer, _ parsed: ParsedFrame, port: UInt16) {
         guard parsed.has(.transport), !parsed.has(.cutShort) else { return nil }
         let message = frame + parsed.transportOffset
@@ -171,7 +177,7 @@ private struct PathMTUMessage {
             else { return nil }
             let length = Int(quoted.byte(0) & 0x0F) &* 4
             guard quoted.byte(0) &>> 4 == 4, length >= HeaderLength.ipv4, length &+ HeaderLength.udp <= present,
-                quoted.byte(9) == IPProtocol.udp, quoted.be16(6) & 0x1FFF == 0, quoted.be16(length &+ 2) == port
+                quoted.be16(6) & 0x1FFF == 0, Self.isOurs(quoted.byte(9), quoted + length, port)
             else { return nil }
             mtu = UInt32(message.be16(6))
             sender = IPv6Address(mapping: quoted.ipv4(12))
@@ -180,12 +186,20 @@ private struct PathMTUMessage {
         } else {
             guard parsed.protocol == IPProtocol.icmpv6, present >= HeaderLength.ipv6 &+ HeaderLength.udp,
                 message.byte(0) == ICMPv6.packetTooBig, quoted.byte(0) &>> 4 == 6,
-                quoted.byte(6) == IPProtocol.udp, quoted.be16(HeaderLength.ipv6 &+ 2) == port
+                Self.isOurs(quoted.byte(6), quoted + HeaderLength.ipv6, port)
             else { return nil }
             mtu = message.be32(4)
             sender = quoted.ipv6(8)
             peer = quoted.ipv6(24)
             guard mtu >= PathMTU.leastIPv6 else { return nil }
+        }
+    }
+
+    private static func isOurs(_ number: UInt8, _ transport: UnsafeRawPointer, _ port: UInt16) -> Bool {
+        switch number {
+        case IPProtocol.udp: transport.be16(2) == port
+        case IPProtocol.gre, IPProtocol.ipv4, IPProtocol.ipv6: true
+        default: false
         }
     }
 }

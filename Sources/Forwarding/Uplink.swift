@@ -6,8 +6,8 @@ import Wire
 // headers at once; everything else (ARP, pings, path MTU messages) is for the underlay's router, in a network of its own
 // that has no other member.
 
-/// Finds out whether a frame of the underlay is a tunnel packet for this VTEP, and if so whose. Not inlined: other frames
-/// would pay for its registers.
+/// Finds out whether a frame of the underlay is a tunnel packet for this VTEP (VXLAN, GRE, or IP in IP), and if so whose.
+/// Not inlined: other frames would pay for its registers.
 @inline(never)
 func classifyUplink<R: Recorder>(
     _ frame: Frame,
@@ -23,37 +23,56 @@ func classifyUplink<R: Recorder>(
     let bytes = journey.content
     // What is not simply a datagram for the VTEP is looked at like any other frame.
     guard bytes.mac(0).bits == snapshot.routers[Int(interface.router)].mac,
-        let outer = OuterHeaders(bytes, frame.length), outer.port == UInt16(truncatingIfNeeded: endpoint.port),
+        let outer = OuterHeaders(bytes, frame.length),
         outer.destination == (outer.isIPv6 ? interface.ipv6 : interface.mappedIPv4)
     else { return nil }
-    // RFC 768: the length covers its own header. What stands behind is padding.
-    guard outer.length >= HeaderLength.udp &+ VXLANHeader.length, outer.transport &+ outer.length <= outer.end else {
-        return .tunnelHeaderTruncated
-    }
-    guard outer.checksumHolds(bytes, frame.offload) else { return .outerChecksum }
-    guard journey.keepInnerWork(outer) else { return .badOffload }
+    // What stands behind the packet is padding.
+    journey.decision.contentLength = UInt32(truncatingIfNeeded: outer.end)
     journey.outerSource = outer.source
     journey.outerTOS = outer.tos
-    journey.decision.contentLength = UInt32(truncatingIfNeeded: outer.transport &+ outer.length)
-    return enterVXLAN(frame, at: outer.transport &+ HeaderLength.udp, &journey, snapshot, &recorder)
+    let transport = outer.transport
+    let way = WayIn.key(uplink: frame.endpoint, protocol: outer.protocol)
+    switch outer.protocol {
+    case IPProtocol.udp:
+        guard transport &+ HeaderLength.udp <= outer.end,
+            bytes.be16(transport &+ 2) == UInt16(truncatingIfNeeded: endpoint.port)
+        else { break }
+        // RFC 768: the length covers its own header.
+        let length = Int(bytes.be16(transport &+ 4))
+        guard length >= HeaderLength.udp &+ VXLANHeader.length, transport &+ length <= outer.end else {
+            return .tunnelHeaderTruncated
+        }
+        guard outer.checksumHolds(bytes, length, frame.offload) else { return .outerChecksum }
+        guard journey.keepInnerWork(outer) else { return .badOffload }
+        journey.decision.contentLength = UInt32(truncatingIfNeeded: transport &+ length)
+        return enterVXLAN(frame, at: transport &+ HeaderLength.udp, &journey, snapshot, &recorder)
+    case IPProtocol.gre:
+        guard journey.keepInnerWork(outer) else { return .badOffload }
+        return enterGRE(way, at: transport, &journey, snapshot, &recorder)
+    case IPProtocol.ipv4, IPProtocol.ipv6, IPProtocol.ka9qIPIP:
+        guard journey.keepInnerWork(outer) else { return .badOffload }
+        return enterIP(way, outer.protocol, at: transport, &journey, snapshot, &recorder)
+    default: break
+    }
+    // For the VTEP itself.
+    journey.decision.contentLength = UInt32(truncatingIfNeeded: frame.length)
+    return nil
 }
 
-/// Ethernet, IP and UDP in front of a tunnel packet, with nothing unusual about them.
+/// Ethernet and IP in front of a tunnel packet, with nothing unusual about them.
 private struct OuterHeaders {
     var isIPv6: Bool
     var network: Int
-    /// Where the UDP header begins, and where the IP packet ends.
+    /// Where what the IP header is followed by begins, and where the IP packet ends.
     var transport: Int
     var end: Int
+    var `protocol`: UInt8
     var source: IPv6Address
     var destination: IPv6Address
     var tos: UInt8
-    /// The UDP header's destination port and length.
-    var port: UInt16
-    var length: Int
 
-    /// Nil if the frame is not a whole, unfragmented UDP datagram without options whose IP header is right. A tag that only
-    /// has a priority is none.
+    /// Nil if the frame is not a whole, unfragmented IP packet without options whose header is right. A tag that only has a
+    /// priority is none.
     @inline(__always)
     init?(_ bytes: UnsafeRawPointer, _ count: Int) {
         var network = HeaderLength.ethernet
@@ -65,21 +84,20 @@ private struct OuterHeaders {
         let header = bytes + network
         let present = count &- network
         if type == EtherType.ipv4 {
-            guard present >= HeaderLength.ipv4 &+ HeaderLength.udp, header.byte(0) == 0x45,
-                header.byte(9) == IPProtocol.udp, header.be16(6) & 0x3FFF == 0,
+            guard present >= HeaderLength.ipv4, header.byte(0) == 0x45, header.be16(6) & 0x3FFF == 0,
                 Checksum.isValid(ipv4Header: header, length: HeaderLength.ipv4)
             else { return nil }
             isIPv6 = false
+            `protocol` = header.byte(9)
             transport = network &+ HeaderLength.ipv4
             end = network &+ Int(header.be16(2))
             source = IPv6Address(mapping: header.ipv4(12))
             destination = IPv6Address(mapping: header.ipv4(16))
             tos = header.byte(1)
         } else if type == EtherType.ipv6 {
-            guard present >= HeaderLength.ipv6 &+ HeaderLength.udp, header.byte(0) &>> 4 == 6,
-                header.byte(6) == IPProtocol.udp
-            else { return nil }
+            guard present >= HeaderLength.ipv6, header.byte(0) &>> 4 == 6 else { return nil }
             isIPv6 = true
+            `protocol` = header.byte(6)
             transport = network &+ HeaderLength.ipv6
             end = transport &+ Int(header.be16(4))
             source = header.ipv6(8)
@@ -88,22 +106,20 @@ private struct OuterHeaders {
         } else {
             return nil
         }
-        guard transport &+ HeaderLength.udp <= end, end <= count else { return nil }
+        guard transport <= end, end <= count else { return nil }
         self.network = network
-        port = bytes.be16(transport &+ 2)
-        length = Int(bytes.be16(transport &+ 4))
     }
 
     /// Whether the UDP checksum is right, or nobody has to look: there is none (RFC 768; over IPv6 tunnels may do without,
     /// RFC 6935), the host has looked already, or the sender is on this machine and has not computed it.
     @inline(__always)
-    func checksumHolds(_ bytes: UnsafeRawPointer, _ offload: Offload) -> Bool {
+    func checksumHolds(_ bytes: UnsafeRawPointer, _ length: Int, _ offload: Offload) -> Bool {
         if bytes.be16(transport &+ 6) == 0 || offload.flags != 0 { return true }
-        return checksumIsRight(bytes)
+        return checksumIsRight(bytes, length)
     }
 
     @inline(never)
-    private func checksumIsRight(_ bytes: UnsafeRawPointer) -> Bool {
+    private func checksumIsRight(_ bytes: UnsafeRawPointer, _ length: Int) -> Bool {
         let header = bytes + network
         let pseudo =
             isIPv6

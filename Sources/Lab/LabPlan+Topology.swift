@@ -78,8 +78,10 @@ private struct Planner {
                 // Without a link-local address the kernel cannot probe a neighbour that it has not heard of lately,
                 // and takes it for gone until the next packet (RFC 4861 §7.3.3).
                 end.isSilent = !host.vteps.contains(where: \.isIPv6)
-            case .device(let name):
+            case .device(let name, _, _):
+                // The switch's alone: nothing of the host's may speak there.
                 end.name = name
+                end.isSilent = true
             case .tap(_, let bridge, _, _):
                 result.bridges.append(LabPlan.Bridge(name: bridge, namespace: namespace, mtu: mtu))
                 devices[namespace, default: []].insert(bridge)

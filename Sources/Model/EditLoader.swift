@@ -216,7 +216,7 @@ extension Underlay {
         switch self {
         case .socket: []
         case .tap(let tap, _, _, _): [tap]
-        case .device(let device): [device]
+        case .device(let device, _, _): [device]
         }
     }
 }

@@ -187,14 +187,6 @@ extension Loader {
             )
             return nil
         }
-        if host.underlay != .socket {
-            refuse(
-                fields["host"]?.place ?? fields.place,
-                fields.path("host"),
-                "host \(name) has the underlay \(host.underlay), and tunnels of routers need `{mode: socket}`; take another host"
-            )
-            return nil
-        }
         return remote
     }
 

@@ -10,7 +10,8 @@ extension Loader {
     )
 
     private static let keys: [UnderlayMode: (needed: [String], others: [String])] = [
-        .socket: ([], []), .tap: (["tap", "bridge"], ["address", "gateway"]), .device: (["device"], []),
+        .socket: ([], []), .tap: (["tap", "bridge"], ["address", "gateway"]),
+        .device: (["device"], ["address", "gateway"]),
     ]
 
     mutating func loadUnderlay(_ node: Node, _ path: String, of host: inout Host) {
@@ -44,26 +45,39 @@ extension Loader {
         }
         switch mode {
         case .socket: break
-        case .tap: if interfaces.count == 2 { loadUplink(fields, tap: interfaces[0], bridge: interfaces[1], of: &host) }
+        case .tap:
+            guard interfaces.count == 2 else { return }
+            let (tap, bridge) = (interfaces[0], interfaces[1])
+            claimUplink(fields, "tap", tap, of: host)
+            if tap == bridge {
+                refuse(
+                    fields["tap"]?.place ?? fields.place,
+                    fields.path("tap"),
+                    "the TAP is put into the bridge; give it another name"
+                )
+            }
+            let (addresses, gateways) = loadUplink(fields, of: host)
+            host.underlay = .tap(tap, bridge: bridge, addresses: addresses, gateways: gateways)
         case .device:
-            refuse(
-                modeNode.place,
-                "\(path).mode",
-                "an underlay of mode `device` \(Self.notSupported); leave the underlay out, write `{mode: socket}`, or "
-                    + "put the device into a bridge and write `{mode: tap, tap: uplink0, bridge: BRIDGE}`"
-            )
+            guard let device = interfaces.first else { return }
+            claimUplink(fields, "device", device, of: host)
+            let (addresses, gateways) = loadUplink(fields, of: host)
+            host.underlay = .device(device, addresses: addresses, gateways: gateways)
         }
     }
 
-    private mutating func loadUplink(_ fields: Fields, tap: String, bridge: String, of host: inout Host) {
-        let place = fields["tap"]?.place ?? fields.place
+    /// The interface is the switch's alone.
+    private mutating func claimUplink(_ fields: Fields, _ key: String, _ name: String, of host: Host) {
         claimInterface(
-            InterfaceKey(scope: .host(host.name), name: tap),
-            place,
-            fields.path("tap"),
+            InterfaceKey(scope: .host(host.name), name: name),
+            fields[key]?.place ?? fields.place,
+            fields.path(key),
             "on host \(host.name)"
         )
-        if tap == bridge { refuse(place, fields.path("tap"), "the TAP is put into the bridge; give it another name") }
+    }
+
+    /// Where the VTEPs are in the underlay, and by whom they reach the rest of it.
+    private mutating func loadUplink(_ fields: Fields, of host: Host) -> ([IPPrefix], [IPAddress]) {
         var prefixes: [IPPrefix] = []
         if let node = fields["address"] {
             for item in items(node, fields.path("address")) {
@@ -88,7 +102,7 @@ extension Loader {
             }
         }
         let gateways = fields["gateway"].map { loadUplinkGateways($0, fields.path("gateway"), prefixes) } ?? []
-        host.underlay = .tap(tap, bridge: bridge, addresses: prefixes, gateways: gateways)
+        return (prefixes, gateways)
     }
 
     private mutating func loadUplinkGateways(_ node: Node, _ path: String, _ prefixes: [IPPrefix]) -> [IPAddress] {

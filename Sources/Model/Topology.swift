@@ -70,19 +70,40 @@ public enum Underlay: Sendable, Equatable {
     /// prefix in which the others are neighbours, one per family; without one everybody is a neighbour. `gateways` lead
     /// to the rest.
     case tap(String, bridge: String, addresses: [IPPrefix] = [], gateways: [IPAddress] = [])
-    /// A NIC or veth end of its own.
-    case device(String)
+    /// The same on a NIC or veth end that the switch has for itself.
+    case device(String, addresses: [IPPrefix] = [], gateways: [IPAddress] = [])
+
+    /// Whether the VTEP's addresses live in the switch.
+    public var isUplink: Bool { self != .socket }
+
+    /// VTEPs in the switch with the prefix in which the others are neighbours.
+    public var addresses: [IPPrefix] {
+        switch self {
+        case .socket: []
+        case .tap(_, _, let addresses, _), .device(_, let addresses, _): addresses
+        }
+    }
+
+    /// Who leads from there to the rest.
+    public var gateways: [IPAddress] {
+        switch self {
+        case .socket: []
+        case .tap(_, _, _, let gateways), .device(_, _, let gateways): gateways
+        }
+    }
 }
 
 extension Underlay: CustomStringConvertible {
     public var description: String {
         switch self {
         case .socket: "socket"
-        case .tap(let tap, let bridge, let addresses, let gateways):
-            "tap \(tap) on bridge \(bridge)" + addresses.map { " as \($0)" }.joined()
-                + gateways.map { " via \($0)" }.joined()
-        case .device(let device): "device \(device)"
+        case .tap(let tap, let bridge, _, _): "tap \(tap) on bridge \(bridge)" + place
+        case .device(let device, _, _): "device \(device)" + place
         }
+    }
+
+    private var place: String {
+        addresses.map { " as \($0)" }.joined() + gateways.map { " via \($0)" }.joined()
     }
 }
 

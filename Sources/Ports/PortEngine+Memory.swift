@@ -112,7 +112,8 @@ extension PortEngine {
             }
             return 0
         }
-        guard offload.needsChecksum || slot.hasGREChecksum else { return put(ring, slot, .none) }
+        let greChecksum = slot.greChecksumOffset
+        guard offload.needsChecksum || greChecksum >= 0 else { return put(ring, slot, .none) }
         let length = slot.pointee.length
         guard slot.pointee.payloadLength <= BufferPool.capacity else { return EMSGSIZE }
         linearFrame.copyMemory(from: slot.header, byteCount: Int(slot.pointee.headerLength))
@@ -131,9 +132,10 @@ extension PortEngine {
                 offset: Int(offload.checksumOffset)
             )
         guard isFinished else { return EINVAL }
-        if slot.hasGREChecksum {
-            linearFrame.set16(4, 0)
-            linearFrame.set16(4, Checksum.finish(Checksum.sum(linearFrame, length)))
+        if greChecksum >= 0 {
+            let start = greChecksum &- 4
+            linearFrame.set16(greChecksum, 0)
+            linearFrame.set16(greChecksum, Checksum.finish(Checksum.sum(linearFrame + start, length &- start)))
         }
         return ring.tryWrite(&record, size, linearFrame, length) ? 0 : ENOBUFS
     }

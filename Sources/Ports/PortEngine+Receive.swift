@@ -18,9 +18,10 @@ extension PortEngine {
         ring.reset()
         switch port.pointee.kind {
         case .none: return 0
-        case .tap: return receiveTAP(port, endpoint, ring, pool, headerLength: VirtioHeader.length)
-        case .uplink: return receiveTAP(port, endpoint, ring, pool, headerLength: VirtioHeader.tunnelLength)
-        case .packet: return receivePackets(port, endpoint, ring, pool)
+        case .tap: return receiveTAP(port, endpoint, ring, pool, isUplink: false)
+        case .uplink: return receiveTAP(port, endpoint, ring, pool, isUplink: true)
+        case .uplinkDevice: return receivePackets(port, endpoint, ring, pool, isUplink: true)
+        case .packet: return receivePackets(port, endpoint, ring, pool, isUplink: false)
         case .vxlan4: return receiveTunnel(port, endpoint, ring, pool, isIPv6: false, hasHeader: false)
         case .vxlan6, .raw6: return receiveTunnel(port, endpoint, ring, pool, isIPv6: true, hasHeader: false)
         // A raw IPv4 socket hands over the IP header too (raw(7)).
@@ -35,40 +36,55 @@ extension PortEngine {
         _ endpoint: UInt32,
         _ ring: borrowing ReceiveRing,
         _ pool: borrowing BufferPool,
-        headerLength: Int
+        isUplink: Bool
     ) -> Int32 {
         let fd = port.pointee.receiveDescriptor
+        let headerLength = isUplink ? VirtioHeader.tunnelLength : VirtioHeader.length
         let room = headerLength &+ BufferPool.capacity
-        while !ring.isFull {
-            let frame = pool.buffer(ring.count)
+        var arrivals = UplinkArrivals(port.pointee, spare: nestedFrames, PortEngine.nestedCapacity)
+        var used = 0
+        while !ring.isFull, used < ReceiveRing.capacity {
+            let frame = pool.buffer(used)
             // The header goes into the headroom, so header and frame are one piece for the kernel.
             let header = frame - headerLength
             let result = Int(Syscall.read(fd, header, room))
             if result < 0 {
-                if result == -Int(EAGAIN) { return 0 }
                 if result == -Int(EINTR) { continue }
+                if isUplink { arrivals.handOver(ring) }
+                if result == -Int(EAGAIN) { return 0 }
                 return Int32(truncatingIfNeeded: result)
             }
             // The kernel cuts what is too long without a word, and then says exactly `room`.
             let length = result &- headerLength
             guard length > 0, result < room else {
                 ring.noteUnreadable()
-                if result == 0 { return 0 }
+                if result == 0 { break }
                 continue
             }
+            used &+= 1
             let offload = VirtioHeader.read(header, frame: frame, length)
-            guard ring.append(Frame(bytes: frame, length: length, offload: offload, endpoint: endpoint)) else { break }
+            let read = Frame(bytes: frame, length: length, offload: offload, endpoint: endpoint)
+            if isUplink {
+                arrivals.add(read, end: frame + BufferPool.capacity, ring)
+                if length >= ReceiveRing.largeFrame { break }
+            } else if !ring.append(read) {
+                break
+            }
         }
+        if isUplink { arrivals.handOver(ring) }
         ring.setDrained(false)
         return 0
     }
 
+    @inline(__always)
     private func receivePackets(
         _ port: UnsafeMutablePointer<PortIO>,
         _ endpoint: UInt32,
         _ ring: borrowing ReceiveRing,
-        _ pool: borrowing BufferPool
+        _ pool: borrowing BufferPool,
+        isUplink: Bool
     ) -> Int32 {
+        var arrivals = UplinkArrivals(port.pointee, spare: nestedFrames, PortEngine.nestedCapacity)
         var batch = Int(port.pointee.receiveBatch)
         var errorsLeft = 4
         var cut = 0
@@ -81,6 +97,7 @@ extension PortEngine {
             }
             let result = Syscall.recvmmsg(port.pointee.receiveDescriptor, received, wanted)
             if result < 0 {
+                if isUplink { arrivals.handOver(ring) }
                 if result == -EAGAIN || result == -EINTR { return 0 }
                 // A frame whose offloads have no virtio form (tunnel GSO, say) is thrown away by the kernel with EINVAL.
                 guard result == -EINVAL else { return result }
@@ -100,14 +117,19 @@ extension PortEngine {
                 }
                 let frame = packetFrame(index, pool.buffer(first &+ index), bytes, endpoint)
                 sawLarge = sawLarge || frame.length >= ReceiveRing.largeFrame
-                if isNested(frame) {
+                if isUplink {
+                    arrivals.add(frame, end: pool.buffer(first &+ index) + BufferPool.capacity, ring)
+                } else if isNested(frame) {
                     if !appendCut(frame, to: ring, at: &cut) { ring.noteUnreadable() }
                 } else {
                     ring.append(frame)
                 }
             }
             first &+= Int(result)
-            guard goesOn(port, ring, first, sawLarge: sawLarge, wasFilled: Int(result) == wanted) else { return 0 }
+            guard goesOn(port, ring, first, sawLarge: sawLarge, wasFilled: Int(result) == wanted) else {
+                if isUplink { arrivals.handOver(ring) }
+                return 0
+            }
             batch = min(batch &* 4, ReceiveRing.capacity)
         }
     }

@@ -21,7 +21,7 @@ extension PortEngine {
             gsoSize: offload.gsoSize,
             checksumStart: offload.needsChecksum ? Int(offload.checksumStart) : 0,
             checksumOffset: Int(offload.checksumOffset),
-            greChecksumOffset: slot.hasGREChecksum ? 4 : -1,
+            greChecksumOffset: slot.greChecksumOffset,
             scratch: planScratch
         )
     }
@@ -171,7 +171,7 @@ extension PortEngine {
     }
 
     @inline(__always)
-    private func sendPart(_ batch: MessageBatch, _ socket: Int32) -> Int32 {
+    func sendPart(_ batch: MessageBatch, _ socket: Int32) -> Int32 {
         batch.send(socket, news)
         var error: Int32 = 0
         for index in 0..<batch.count where error == 0 { error = batch.errors[index] }

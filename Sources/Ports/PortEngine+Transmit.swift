@@ -16,6 +16,7 @@ extension PortEngine {
         case .none: discard(queues, endpoint, &result)
         case .tap: transmitTAP(port, queues, endpoint, &result)
         case .uplink: transmitUplink(port, queues, endpoint, &result)
+        case .uplinkDevice: transmitUplinkDevice(port, queues, endpoint, &result)
         case .packet: transmitPackets(port, queues, endpoint, &result)
         case .vxlan4: transmitTunnel(port, queues, endpoint, isIPv6: false, isUDP: true, &result)
         case .vxlan6: transmitTunnel(port, queues, endpoint, isIPv6: true, isUDP: true, &result)

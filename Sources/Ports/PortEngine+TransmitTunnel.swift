@@ -67,7 +67,7 @@ extension PortEngine {
     @inline(__always)
     private func addDatagram(_ slot: UnsafeMutablePointer<TransmitSlot>, to batch: MessageBatch, isIPv6: Bool) -> Bool {
         guard addFinished(slot, to: batch, isIPv6: isIPv6) else { return false }
-        if slot.hasGREChecksum { batch.writeGREChecksum(batch.count &- 1, slot.header) }
+        if slot.greChecksumOffset >= 0 { batch.writeGREChecksum(batch.count &- 1, slot.header) }
         return true
     }
 

@@ -2,8 +2,11 @@ import CLinux
 import Rings
 import Wire
 
+// Frames with all their outer headers, into the underlay: by a TAP, one for each call, or by a packet socket, many. Where
+// the kernel knows super-frames in tunnels, they leave whole.
+
 extension PortEngine {
-    /// A TAP on the underlay takes one frame for each call, whole where the kernel knows super-frames in tunnels.
+    /// A TAP on the underlay takes one frame for each call.
     func transmitUplink(
         _ port: UnsafeMutablePointer<PortIO>,
         _ queues: borrowing TransmitQueues,
@@ -16,7 +19,7 @@ extension PortEngine {
             waiting = queues.next(slot)
             let isSuperFrame = slot.pointee.offload.isSuperFrame
             var error = EINVAL
-            if !isSuperFrame || canLeaveWhole(port, slot) {
+            if isSuperFrame ? canLeaveTAPWhole(port, slot) : slot.greChecksumOffset < 0 {
                 let header = slot.header - VirtioHeader.tunnelLength
                 VirtioHeader.write(uplink: slot, to: header)
                 error = write(
@@ -26,6 +29,9 @@ extension PortEngine {
                     slot.pointee.payload,
                     slot.pointee.payloadLength
                 )
+            } else if !isSuperFrame {
+                let length = finishGRE(slot)
+                error = write(fd, linearFrame, VirtioHeader.tunnelLength &+ length, nil, 0)
             }
             if error == EINVAL, isSuperFrame { error = cutForUplink(fd, slot) }
             if error == 0 {
@@ -36,26 +42,58 @@ extension PortEngine {
         }
     }
 
-    /// Whether the kernel takes a super-frame as it is. With its outer headers it must not be longer than an IP packet.
+    /// Whether a TAP's kernel takes a super-frame as it is. With its outer headers it must not be longer than an IP packet.
     @inline(__always)
-    private func canLeaveWhole(
+    private func canLeaveTAPWhole(
         _ port: UnsafeMutablePointer<PortIO>,
         _ slot: UnsafeMutablePointer<TransmitSlot>
     ) -> Bool {
-        port.pointee.flags & PortIO.Flags.noTunnelSegments == 0
-            && slot.pointee.length &- HeaderLength.ethernet <= 0xFFFF
+        guard slot.pointee.outerTransport != 0, slot.fitsOneIPPacket else { return false }
+        if slot.outerProtocol == IPProtocol.udp { return port.pointee.flags & PortIO.Flags.noTunnelSegments == 0 }
+        return port.pointee.flags & PortIO.Flags.marksTunnels != 0 && slot.canBeMarked
+    }
+
+    /// Copies a frame with a GRE checksum into memory of our own, and finishes the checksum of what is inside and then that.
+    /// Returns its length; it stands in `linearFrame` behind an empty virtio header of an uplink's.
+    func finishGRE(_ slot: UnsafeMutablePointer<TransmitSlot>) -> Int {
+        let frame = linearFrame + VirtioHeader.tunnelLength
+        linearFrame.initializeMemory(as: UInt8.self, repeating: 0, count: VirtioHeader.tunnelLength)
+        let headerLength = Int(slot.pointee.headerLength)
+        frame.copyMemory(from: slot.header, byteCount: headerLength)
+        if let payload = slot.pointee.payload {
+            (frame + headerLength).copyMemory(from: payload, byteCount: slot.pointee.payloadLength)
+        }
+        let length = slot.pointee.length
+        let offload = slot.pointee.offload
+        if offload.needsChecksum {
+            _ = PartialChecksum.complete(
+                frame,
+                length,
+                start: Int(offload.checksumStart),
+                offset: Int(offload.checksumOffset)
+            )
+        }
+        let field = slot.greChecksumOffset
+        if field >= 0 {
+            let start = field &- 4
+            frame.set16(field, 0)
+            frame.set16(field, Checksum.finish(Checksum.sum(UnsafeRawPointer(frame) + start, length &- start)))
+        }
+        return length
+    }
+
+    /// What the outer headers of a frame are, for `fixOuter`.
+    func tunnel(_ slot: UnsafeMutablePointer<TransmitSlot>) -> Tunnel {
+        var tunnel = Tunnel(network: HeaderLength.ethernet, isIPv6: slot.isOuterIPv6)
+        if slot.outerProtocol == IPProtocol.udp { tunnel.udp = Int(slot.pointee.outerTransport) }
+        return tunnel
     }
 
     /// Cuts a super-frame behind outer headers, each piece with lengths and checksums of its own. Returns 0, or the errno of
     /// the first piece that failed.
     private func cutForUplink(_ fd: Int32, _ slot: UnsafeMutablePointer<TransmitSlot>) -> Int32 {
-        let transport = Int(slot.pointee.outerTransport)
-        guard transport > 0, let plan = plan(slot) else { return EINVAL }
-        var tunnel = Tunnel(
-            network: HeaderLength.ethernet,
-            isIPv6: UnsafeRawPointer(slot.header).be16(12) == EtherType.ipv6
-        )
-        tunnel.udp = transport
+        guard slot.pointee.outerTransport > 0, let plan = plan(slot) else { return EINVAL }
+        let tunnel = tunnel(slot)
         var error: Int32 = 0
         let header = headers(0)
         let virtio = header - VirtioHeader.tunnelLength
@@ -75,5 +113,24 @@ extension PortEngine {
             if error == 0 { error = failed }
         }
         return error
+    }
+}
+
+extension UnsafeMutablePointer<TransmitSlot> {
+    /// Whether a frame for an uplink is not longer than an IP packet can be.
+    @inline(__always)
+    var fitsOneIPPacket: Bool {
+        pointee.length &- HeaderLength.ethernet &- (isOuterIPv6 ? HeaderLength.ipv6 : 0) <= 0xFFFF
+    }
+
+    /// Whether `TunnelMark` finds its way about the outer headers of a super-frame.
+    @inline(__always)
+    var canBeMarked: Bool {
+        guard pointee.length >= TunnelMark.leastLength, fitsOneIPPacket else { return false }
+        return switch outerProtocol {
+        case IPProtocol.udp: !isOuterIPv6
+        case IPProtocol.gre: greChecksumOffset < 0
+        default: true
+        }
     }
 }

@@ -18,17 +18,21 @@ public enum PortKind: UInt32, Sendable, CaseIterable {
     case memory = 7
     /// A TAP on the underlay, with a 24-byte virtio header that can speak of tunnels.
     case uplink = 8
+    /// A packet socket on a device of the underlay.
+    case uplinkDevice = 9
 
     @inline(__always)
     var isTunnel: Bool { self == .vxlan4 || self == .vxlan6 || self == .raw4 || self == .raw6 }
 
-    /// Descriptors that an endpoint of this kind consists of, in the order in which the opening functions return them.
-    public var descriptorCount: Int {
+    /// Descriptors that an endpoint of this kind consists of, in the order in which the opening functions return them. The
+    /// second of an uplink is its `TunnelMark`, which stays as long as somebody holds it.
+    public var descriptorCounts: ClosedRange<Int> {
         switch self {
-        case .none, .memory: 0
-        case .tap, .packet, .raw4, .raw6, .uplink: 1
-        case .vxlan4: 1 + 2 * PortIO.transmitSockets
-        case .vxlan6: 1 + PortIO.transmitSockets
+        case .none, .memory: 0...0
+        case .tap, .packet, .raw4, .raw6: 1...1
+        case .uplink, .uplinkDevice: 1...2
+        case .vxlan4: PortIO.both...PortIO.both
+        case .vxlan6: PortIO.one...PortIO.one
         }
     }
 }
@@ -38,6 +42,9 @@ public enum PortKind: UInt32, Sendable, CaseIterable {
 public struct PortIO {
     /// Outer source ports that flows are spread over (RFC 7348 §5 asks for entropy).
     public static let transmitSockets = 8
+    /// Sockets of VXLAN over IPv6, and over IPv4, where super-frames have sockets of their own.
+    static let one = 1 + transmitSockets
+    static let both = 1 + 2 * transmitSockets
 
     public enum Flags {
         /// UDP_SEGMENT does not work here: super-frames go as single datagrams. Set when the kernel says so.
@@ -49,6 +56,9 @@ public struct PortIO {
         /// The kernel takes no super-frames in tunnels from an uplink (before Linux 6.17): they are cut. Set when the kernel
         /// says so.
         public static let noTunnelSegments: UInt32 = 8
+        /// A `TunnelMark` stands in the way: super-frames in GRE and IP in IP may leave an uplink whole, and a device's in
+        /// VXLAN over IPv4 too. Cleared when the kernel drops one.
+        public static let marksTunnels: UInt32 = 16
     }
 
     public var kind: PortKind = .none
@@ -74,7 +84,8 @@ public struct PortIO {
     ///   - descriptors: as the opening function of that kind returned them.
     /// - Returns: nil if their number is not the one that the kind has, or the kind lives in memory.
     public init?(kind: PortKind, flags: UInt32 = 0, descriptors: UnsafeBufferPointer<Int32>) {
-        guard kind != .memory, descriptors.count == kind.descriptorCount, descriptors.allSatisfy({ $0 >= 0 }) else {
+        guard kind != .memory, kind.descriptorCounts.contains(descriptors.count), descriptors.allSatisfy({ $0 >= 0 })
+        else {
             return nil
         }
         self.kind = kind
@@ -92,7 +103,7 @@ public struct PortIO {
         for index in 0..<count {
             switch kind {
             case .none, .memory: break
-            case .tap, .packet, .raw4, .raw6, .uplink:
+            case .tap, .packet, .raw4, .raw6, .uplink, .uplinkDevice:
                 transmit[index] = first
                 transmit[count + index] = first
             case .vxlan4:
@@ -125,6 +136,6 @@ public struct PortIO {
     public func closeDescriptors() {
         if receiveDescriptor >= 0 { Syscall.close(receiveDescriptor) }
         guard kind == .vxlan4 || kind == .vxlan6 else { return }
-        for index in 0..<(kind.descriptorCount - 1) { Syscall.close(transmit[index]) }
+        for index in 0..<(kind.descriptorCounts.upperBound - 1) { Syscall.close(transmit[index]) }
     }
 }

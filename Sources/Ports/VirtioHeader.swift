@@ -61,7 +61,8 @@ enum VirtioHeader {
         header.set16(18, 0)
         header.set32(20, 0)
         let transport = slot.pointee.outerTransport
-        guard slot.pointee.offload.isSuperFrame, transport != 0 else { return }
+        // Of other tunnels there is nothing to say: see TunnelMark.
+        guard slot.pointee.offload.isSuperFrame, transport != 0, slot.outerProtocol == IPProtocol.udp else { return }
         let frame = UnsafeRawPointer(slot.header)
         let isIPv6 = frame.be16(12) == EtherType.ipv6
         let tunnel = isIPv6 ? Offload.gsoTunnelIPv6 : Offload.gsoTunnelIPv4

@@ -7,7 +7,8 @@ import Wire
 public struct TransmitSlot {
     /// Room that the port may use in front of the header for a virtio header.
     public static let prefixLength = 24
-    public static let headerCapacity = 104
+    /// The most is a fragment of a packet with all the options that IPv4 can have, in VXLAN over IPv6 on an uplink: 144.
+    public static let headerCapacity = 152
     /// Where `storage` begins: fixed by the fields in front of it and checked by a test.
     @usableFromInline static let storageOffset = 88
 
@@ -28,7 +29,8 @@ public struct TransmitSlot {
     /// What stands behind the tunnel header: an Ethernet frame if 0, a bare IP datagram if `EtherType.ipv4` or `.ipv6`
     /// (IPIP, SIT, IP in GRE). Looked at where a super-frame has to be cut.
     public var networkType: UInt16
-    /// Where the outer UDP header is, on an uplink, where the header begins with an outer Ethernet header; else 0.
+    /// On an uplink, where the header begins with an outer Ethernet header: where what follows the outer IP header is, a UDP
+    /// or GRE header or the inner packet. Else 0.
     public var outerTransport: UInt16
     /// Where the tenant's IP header is, if `outerTransport` is not 0.
     public var innerNetwork: UInt16
@@ -39,7 +41,8 @@ public struct TransmitSlot {
     @usableFromInline
     var storage:
         (
-            UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64
+            UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+            UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64
         )
 
     @inlinable
@@ -58,7 +61,7 @@ public struct TransmitSlot {
         payload = nil
         payloadLength = 0
         prefix = (0, 0, 0)
-        storage = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        storage = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     }
 
     /// Bytes of the whole frame.
@@ -73,12 +76,25 @@ extension UnsafeMutablePointer<TransmitSlot> {
         UnsafeMutableRawPointer(self) + TransmitSlot.storageOffset
     }
 
-    /// Whether the tunnel header is GRE with a checksum (RFC 2784 §2.1), which the port computes: it covers everything
+    /// Where the checksum of a GRE header is (RFC 2784 §2.1), or -1 without one. The port computes it: it covers everything
     /// that the port may still have to finish. VXLAN's first bit is reserved and sent as zero.
     @inlinable @inline(__always)
-    public var hasGREChecksum: Bool {
-        pointee.tunnelHeaderLength >= 8 && pointee.outerTransport == 0
-            && UnsafeRawPointer(header).byte(0) & 0x80 != 0
+    public var greChecksumOffset: Int {
+        let start = Int(pointee.outerTransport)
+        guard Int(pointee.tunnelHeaderLength) >= start &+ 8, start == 0 || outerProtocol == IPProtocol.gre,
+            UnsafeRawPointer(header).byte(start) & 0x80 != 0
+        else { return -1 }
+        return start &+ 4
+    }
+
+    /// Whether the outer IP header of a frame for an uplink is IPv6's.
+    @inlinable @inline(__always)
+    public var isOuterIPv6: Bool { pointee.outerTransport != UInt16(HeaderLength.ethernet + HeaderLength.ipv4) }
+
+    /// The protocol of the outer IP header of a frame for an uplink.
+    @inlinable @inline(__always)
+    public var outerProtocol: UInt8 {
+        UnsafeRawPointer(header).byte(HeaderLength.ethernet &+ (isOuterIPv6 ? 6 : 9))
     }
 
     /// Whether the whole frame fits where the header stands.

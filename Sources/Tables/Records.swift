@@ -119,7 +119,7 @@ public struct AttachmentRecord: Equatable, Sendable {
     /// The tag it carries on its endpoint: `vlanTPID` 0 means untagged.
     public var vlanTPID: UInt16 = 0
     public var vlanID: UInt16 = 0
-    /// Of a GRE tunnel of a router: `greKey`, `greChecksum`.
+    /// `greKey` and `greChecksum` of a GRE tunnel of a router, `behindUplink`.
     public var flags: UInt16 = 0
     public var endpoint: UInt32 = noSlot
     public var segment: UInt32 = noSlot
@@ -135,14 +135,15 @@ public struct AttachmentRecord: Equatable, Sendable {
     public static let greKey: UInt16 = 1
     /// They have a checksum.
     public static let greChecksum: UInt16 = 2
+    /// A far end, of a network or a router's tunnel, for which the switch itself writes the outer headers.
+    public static let behindUplink: UInt16 = 4
 
     /// A remote VTEP: split horizon applies between two of these.
     @inlinable public var isTunnel: Bool { kind == AttachmentKind.vxlan || kind == AttachmentKind.gre }
     /// The far end of a router's tunnel, which carries IP packets and no frames.
     @inlinable public var carriesPackets: Bool { kind >= AttachmentKind.ipip }
     @inlinable public var isRouter: Bool { kind == AttachmentKind.router }
-    /// A remote VTEP for which the switch itself writes the outer headers.
-    @inlinable public var isBehindUplink: Bool { isTunnel && interface != noSlot }
+    @inlinable public var isBehindUplink: Bool { flags & AttachmentRecord.behindUplink != 0 }
 }
 
 /// Kinds of attachment; tunnels say which header is pushed.

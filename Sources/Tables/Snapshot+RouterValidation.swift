@@ -89,13 +89,20 @@ extension Snapshot {
     private func keepsUnderlayApart(_ row: AttachmentRecord) -> Bool {
         let isInUnderlay =
             row.segment < segmentCount && segments[Int(row.segment)].kind == SegmentKind.underlay
-        if row.isRouter { return routers[Int(interfaces[Int(row.interface)].router)].isUnderlay == isInUnderlay }
-        let isUplink = endpoints[Int(row.endpoint)].kind == EndpointKind.uplink
-        guard isUplink else { return !isInUnderlay }
+        if row.isRouter {
+            return !row.isBehindUplink && routers[Int(interfaces[Int(row.interface)].router)].isUnderlay == isInUnderlay
+        }
+        let endpoint = endpoints[Int(row.endpoint)]
+        guard endpoint.kind == EndpointKind.uplink else { return !isInUnderlay && !row.isBehindUplink }
         let interface = interfaces[Int(row.interface)]
-        guard interface.inUse != 0, routers[Int(interface.router)].isUnderlay else { return false }
-        if row.kind == AttachmentKind.provider { return isInUnderlay && interface.segment == row.segment }
-        return row.kind == AttachmentKind.vxlan && !isInUnderlay
+        guard interface.inUse != 0 else { return false }
+        let isUnderlays = routers[Int(interface.router)].isUnderlay
+        if row.kind == AttachmentKind.provider {
+            return isUnderlays && isInUnderlay && interface.segment == row.segment && !row.isBehindUplink
+        }
+        // A router's tunnel has that router's interface, the VTEPs of networks the underlay's.
+        return row.isBehindUplink && !isInUnderlay && endpoint.untagged != noSlot
+            && (row.isTunnel ? isUnderlays : row.carriesPackets && !isUnderlays)
     }
 
     private func isPrefix(_ address: IPv6Address, length: UInt32) -> Bool {

@@ -60,6 +60,8 @@ extension Snapshot {
 
     /// The far end of the router's tunnel that packets from `peer` on a raw endpoint belong to, or `noSlot`. Without a
     /// key is another tunnel than with key 0.
+    ///
+    /// - Parameter endpoint: on an uplink, a `WayIn`.
     @inlinable @inline(__always)
     public func tunnel(endpoint: UInt32, peer: UInt32, key: UInt32, hasKey: Bool) -> UInt32 {
         tunnelIndex.find(TunnelKey.word(endpoint, peer, hasKey: hasKey), key)
@@ -83,6 +85,26 @@ enum TunnelKey {
 
     /// Whether a key's endpoint and peer are those of a far end.
     static func leads(_ word: UInt64, to far: AttachmentRecord) -> Bool {
-        word >> 33 == UInt64(far.endpoint) && word & 0xFFFF_FFFF == UInt64(far.peer)
+        word >> 33 & UInt64(WayIn.endpointMask) == UInt64(far.endpoint) && word & 0xFFFF_FFFF == UInt64(far.peer)
+    }
+}
+
+/// On an uplink all kinds of tunnels come in by one endpoint, and what tells VNI 7 from GRE key 7 is the IP protocol. So it
+/// is part of the keys there.
+public enum WayIn {
+    /// Endpoints are fewer than that.
+    static let endpointMask: UInt32 = 0x0FFF_FFFF
+
+    /// What stands for the endpoint in keys: of UDP the slot itself.
+    @inlinable @inline(__always)
+    public static func key(uplink endpoint: UInt32, protocol number: UInt8) -> UInt32 {
+        let kind: UInt32 =
+            switch number {
+            case IPProtocol.gre: 1
+            case IPProtocol.ipv4: 2
+            case IPProtocol.ipv6: 3
+            default: 0
+            }
+        return endpoint | kind &<< 28
     }
 }

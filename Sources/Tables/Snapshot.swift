@@ -69,9 +69,17 @@ public struct Snapshot: @unchecked Sendable {
     }
 
     /// The segment of a VNI or GRE key on a tunnel endpoint, or `noSlot`.
+    ///
+    /// - Parameter endpoint: on an uplink, a `WayIn`.
     @inlinable @inline(__always)
     public func segment(endpoint: UInt32, identifier: UInt32) -> UInt32 {
         vniIndex.find(UInt64(endpoint) << 32 | UInt64(identifier))
+    }
+
+    /// The interface of the underlay's router, behind which a far end on an uplink is.
+    @inlinable @inline(__always)
+    public func underlayInterface(_ place: AttachmentRecord) -> UInt32 {
+        attachments[Int(endpoints[Int(place.endpoint)].untagged)].interface
     }
 
     /// The slot of a remote VTEP, or `noSlot`.

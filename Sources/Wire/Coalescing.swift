@@ -22,6 +22,7 @@ public struct Coalescing {
     @usableFromInline let network: Int
     @usableFromInline let transport: Int
     @usableFromInline let isIPv6: Bool
+    @usableFromInline let isUnfinished: Bool
     @usableFromInline var nextSequence: UInt32
     /// Of the pseudo-header, without the length.
     @usableFromInline let pseudoSum: UInt64
@@ -36,9 +37,18 @@ public struct Coalescing {
     ///   - prefixLength: bytes in front of the Ethernet or IP header, such as a VXLAN header. Segments with different ones
     ///     are never put together.
     ///   - networkType: what follows the prefix: an Ethernet header if 0, a datagram if `EtherType.ipv4` or `.ipv6`.
+    ///   - isUnfinished: whether the TCP checksums of this and all that follow are still to be computed, so that there is
+    ///     nothing to verify.
     @inlinable
-    public init(_ bytes: UnsafeMutableRawPointer, _ length: Int, prefixLength: Int, networkType: UInt16 = 0) {
+    public init(
+        _ bytes: UnsafeMutableRawPointer,
+        _ length: Int,
+        prefixLength: Int,
+        networkType: UInt16 = 0,
+        isUnfinished: Bool = false
+    ) {
         self.bytes = bytes
+        self.isUnfinished = isUnfinished
         self.length = length
         count = 1
         let frame = UnsafeRawPointer(bytes) + prefixLength
@@ -164,6 +174,7 @@ public struct Coalescing {
     @inlinable @inline(__always)
     func isValid(_ segment: UnsafeRawPointer, _ count: Int) -> Bool {
         guard isIPv6 || Checksum.isValid(ipv4Header: segment + network, length: HeaderLength.ipv4) else { return false }
+        if isUnfinished { return true }
         let size = count &- transport
         let pseudo = pseudoSum &+ Checksum.word(UInt32(truncatingIfNeeded: size))
         return Checksum.fold(Checksum.sum(segment + transport, size, pseudo)) == 0xFFFF

@@ -367,6 +367,12 @@ struct RouterTests {
         #expect(try refusal { $0.tenants[0].routers[0].tunnels[0].host = "x" } == .unknownHost)
         #expect(try refusal { $0.tenants[0].routers[0].tunnels[0].local = address("192.0.2.7") } == .noCommonFamily)
         #expect(try refusal("h2") { $0.hosts[0].vteps = [address("2001:db8::1")] } == .noCommonFamily)
-        #expect(try refusal { $0.hosts[0].underlay = .tap("up0", bridge: "br0") } == .unsupportedUnderlay)
+        #expect(try refusal { $0.hosts[0].underlay = .tap("up0", bridge: "br0") } == nil)
+        #expect(
+            try refusal {
+                $0.hosts[0].underlay = .device("eth0")
+                $0.tenants[0].routers[0].tunnels[0].local = address("192.0.2.7")
+            } == .noCommonFamily
+        )
     }
 }

@@ -117,28 +117,49 @@ import Wire
         let ports = refusal("{type: vxlan, id: 5002}", "{type: vxlan, id: 5002, port: 8472}")
         #expect(ports?.problem.message.contains("give the segments one port") == true)
         #expect(ports?.problem.line == 12)
-        let gre = refusal("{type: vxlan, id: 5002}", "{type: gre, id: 5002}")
-        #expect(gre?.reason == .unsupportedUnderlay && gre?.problem.line == 12)
-        // The file says no itself; what is put together by hand is refused here.
-        var topology = try Topology.load(text: Self.text, file: "uplink.yaml")
-        let tunnel = RouterTunnel(
-            name: "t",
-            kind: .ipip,
-            host: "h1",
-            local: topology.hosts[0].vteps[0],
-            remote: IPAddress("198.51.100.9")!
+    }
+
+    /// A VNI and a GRE key of one number, and three tunnels to one far end: what tells them apart is the IP protocol.
+    @Test func everyKindOfTunnelHasItsOwnWayIn() throws {
+        var topology = try Topology.load(
+            text: Self.text.replacing("{type: vxlan, id: 5002}", with: "{type: gre, id: 5001}"),
+            file: "uplink.yaml"
         )
-        topology.tenants[0].routers = [Router(tenant: "red", name: "gw", tunnels: [tunnel])]
-        let refused = #expect(throws: CompileError.self) {
-            try Compiler.compile(
-                topology: topology,
-                host: "h1",
-                underlayMTU: 1500,
-                generation: 1,
-                seed: 7,
-                allocation: SlotAllocation()
-            )
+        topology.hosts[0].underlay = .device("eth1")
+        let remote = IPAddress("198.51.100.9")!
+        let tunnels = [RouterTunnel.Kind.ipip, .sit, .gre].map { kind in
+            RouterTunnel(name: "\(kind)", kind: kind, host: "h1", local: topology.hosts[0].vteps[0], remote: remote)
         }
-        #expect(refused?.problem.message.contains("anchor it on another host") == true)
+        topology.tenants[0].routers = [Router(tenant: "red", name: "gw", tunnels: tunnels)]
+        let compiled = try Compiler.compile(
+            topology: topology,
+            host: "h1",
+            underlayMTU: 1500,
+            generation: 1,
+            seed: 7,
+            allocation: SlotAllocation()
+        )
+        let mapped = try Mapped(compiled.image)
+        let snapshot = mapped.snapshot
+        let plan = try #require(compiled.endpoints.first { $0.key == .uplink("eth1") })
+        #expect(plan.medium == .uplinkDevice("eth1") && plan.mac == nil)
+        #expect(EndpointMedium(plan.medium.description, key: plan.key) == plan.medium && !plan.medium.isMade)
+        func way(_ number: UInt8) -> UInt32 { WayIn.key(uplink: plan.slot, protocol: number) }
+        func segment(_ name: String) -> UInt32? {
+            compiled.allocation.segment(SegmentKey(tenant: "red", network: name))
+        }
+        #expect(snapshot.segment(endpoint: way(IPProtocol.udp), identifier: 5001) == segment("app"))
+        #expect(snapshot.segment(endpoint: way(IPProtocol.gre), identifier: 5001) == segment("two"))
+        let peer = snapshot.peer(remote.mapped)
+        for (number, kind) in [
+            (IPProtocol.ipv4, AttachmentKind.ipip), (IPProtocol.ipv6, AttachmentKind.sit),
+            (IPProtocol.gre, AttachmentKind.greIP),
+        ] {
+            let far = snapshot.tunnel(endpoint: way(number), peer: peer, key: 0, hasKey: false)
+            let row = snapshot.attachments[Int(try #require(far == noSlot ? nil : far))]
+            #expect(row.kind == kind && row.isBehindUplink && row.endpoint == plan.slot)
+        }
+        #expect(snapshot.tunnel(endpoint: way(IPProtocol.udp), peer: peer, key: 0, hasKey: false) == noSlot)
+        #expect(SlotAllocation(recoveredFrom: snapshot) == compiled.allocation)
     }
 }

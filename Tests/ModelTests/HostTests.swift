@@ -107,9 +107,9 @@ import Testing
         ),
         Row(
             5,
-            "h2: {vtep: 192.0.2.2, underlay: {mode: device, device: eth0}}",
-            "hosts.h2.underlay.mode",
-            "an underlay of mode `device` is not supported by this version of Sluice yet"
+            "h2: {vtep: 192.0.2.2, underlay: {mode: device, device: eth0, bridge: br0}}",
+            "hosts.h2.underlay.bridge",
+            "`bridge` has no meaning when the mode is `device`; remove it"
         ),
         Row(
             5,

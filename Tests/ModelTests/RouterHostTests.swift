@@ -185,8 +185,8 @@ import Wire
         )
     }
 
-    /// The loader takes no other underlay yet; tunnels of routers know that they need sockets.
-    @Test func underlayWithoutSockets() throws {
+    /// Wherever the VTEP's addresses live.
+    @Test func everyUnderlayCarriesTunnels() throws {
         func path(_ underlay: Underlay) throws -> [String] {
             let (root, _, _) = Composer.compose(
                 "routers: {gw: {tunnels: {far: {type: ipip, host: h1, remote: 198.51.100.7}}}}"
@@ -202,11 +202,6 @@ import Wire
             return loader.problems.map { "\($0.path): \($0.message)" }
         }
         #expect(try path(.socket) == [])
-        #expect(
-            try path(.device("eth1")) == [
-                "tenants.red.routers.gw.tunnels.far.host: host h1 has the underlay device eth1, and tunnels of routers need "
-                    + "`{mode: socket}`; take another host"
-            ]
-        )
+        #expect(try path(.device("eth1")) == [] && path(.tap("up0", bridge: "br0")) == [])
     }
 }

@@ -116,6 +116,8 @@ struct Outgoing {
     var tunnel: UInt8?
     /// EtherType of a bare datagram behind the tunnel header.
     var network: UInt16 = 0
+    /// On an uplink, what follows the outer IP header.
+    var outerTransport: UInt16 = 0
 }
 
 /// Endpoints with what a worker has around them. Closes their descriptors in the end.
@@ -188,6 +190,7 @@ final class Bench {
             // Frames for tunnels are those with a destination.
             let isTunnelled = frame.destination != IPv6Address(high: 0, low: 0)
             slot.pointee.networkType = frame.network
+            slot.pointee.outerTransport = frame.outerTransport
             slot.pointee.tunnelHeaderLength = frame.tunnel ?? (isTunnelled ? 8 : 0)
             at.copyMemory(from: frame.payload, byteCount: frame.payload.count)
             slot.pointee.payload = frame.payload.isEmpty ? nil : at

@@ -82,3 +82,11 @@ struct SplitMix: RandomNumberGenerator {
         return z ^ z >> 31
     }
 }
+
+/// The longest that is ever written into a slot: a fragment of an IPv4 packet with 40 bytes of options, in VXLAN over IPv6, and
+/// all of that behind an outer Ethernet header.
+@Test func aSlotHasRoomForTheLongestHeaders() {
+    let vxlan = 14 + 40 + 8 + 8 + 14 + 60
+    let gre = 14 + 40 + 12 + 60
+    #expect(max(vxlan, gre) <= TransmitSlot.headerCapacity)
+}

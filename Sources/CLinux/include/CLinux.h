@@ -7,6 +7,7 @@
 #include "devices.h"
 #include "memory.h"
 #include "messages.h"
+#include "programs.h"
 #include "sockets.h"
 #include "waiting.h"
 #if __has_include("namespaces.h")

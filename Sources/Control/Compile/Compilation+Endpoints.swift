@@ -36,7 +36,7 @@ extension Compilation {
             providers[physical.name] = plans.count
             append(.provider(physical.name), .provider(device: physical.device), mtu: 0, physical.mark)
         }
-        if host.underlay != .socket {
+        if host.underlay.isUplink {
             try planUplink(udpPorts)
             let slots = allocation.endpoints.assign(plans.map(\.key))
             place(slots)

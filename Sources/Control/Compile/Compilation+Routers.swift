@@ -57,7 +57,7 @@ extension Compilation {
             way: SlotAllocation.SegmentIdentity.way(
                 tunnel.attachmentKind,
                 tunnel.attachmentFlags,
-                endpoint: tunnel.socketKey.description,
+                endpoint: (underlay.map { plans[$0.plan].key } ?? tunnel.socketKey).description,
                 peer: tunnel.remote.mapped
             )
         )
@@ -188,7 +188,8 @@ extension Compilation {
         let anchored = anchored[plan.tunnel]
         let router = router(plan.router)
         let tunnel = tunnel(anchored)
-        guard let socket = sockets[tunnel.socketKey] else {
+        let uplink = host.vteps.contains(tunnel.local) ? underlay?.plan : nil
+        guard let socket = uplink ?? sockets[tunnel.socketKey] else {
             throw CompileError(
                 .noCommonFamily,
                 tunnel.mark,
@@ -198,7 +199,8 @@ extension Compilation {
         let endpoint = plans[socket].slot
         let peer = peerSlots[anchored.peer]
         let key = tunnel.kind == .gre ? tunnel.key : nil
-        if let other = claimed.updateValue(plan.tunnel, forKey: TunnelWayIn(endpoint: endpoint, peer: peer, key: key)) {
+        let entry = wayIn(endpoint, tunnel.ipProtocol)
+        if let other = claimed.updateValue(plan.tunnel, forKey: TunnelWayIn(endpoint: entry, peer: peer, key: key)) {
             throw CompileError(
                 .segmentTaken,
                 tunnel.mark,
@@ -220,8 +222,9 @@ extension Compilation {
         writeAttachment(farEnd, tunnel.attachmentKind, plan.segment, endpoint)
         builder.attachments[Int(farEnd)].peer = peer
         builder.attachments[Int(farEnd)].interface = plan.slot
-        builder.attachments[Int(farEnd)].flags = tunnel.attachmentFlags
-        builder.mapTunnel(endpoint: endpoint, peer: peer, key: key, to: farEnd)
+        builder.attachments[Int(farEnd)].flags =
+            tunnel.attachmentFlags | (underlay == nil ? 0 : AttachmentRecord.behindUplink)
+        builder.mapTunnel(endpoint: entry, peer: peer, key: key, to: farEnd)
         writeInterface(plan, tunnel.name, tunnel.addresses)
     }
 
@@ -298,6 +301,15 @@ extension RouterTunnel {
         case .ipip: .ip(address: local, .ipip)
         case .sit: .ip(address: local, .sit)
         case .gre: .gre(address: local)
+        }
+    }
+
+    /// The protocol of the outer IP header.
+    var ipProtocol: UInt8 {
+        switch kind {
+        case .ipip: IPProtocol.ipv4
+        case .sit: IPProtocol.ipv6
+        case .gre: IPProtocol.gre
         }
     }
 

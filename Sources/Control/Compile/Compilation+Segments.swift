@@ -87,9 +87,9 @@ extension Compilation {
                 guard let plan = socket(network.segment, on: address) else { continue }
                 // All VTEPs are behind one uplink.
                 if underlay != nil, address != host.vteps.first { continue }
-                try claim(plans[plan].slot, 0, network.segment.identifier)
+                try claim(wayIn(plans[plan].slot, network.segment.ipProtocol), 0, network.segment.identifier)
                 builder.mapIdentifier(
-                    endpoint: plans[plan].slot,
+                    endpoint: wayIn(plans[plan].slot, network.segment.ipProtocol),
                     identifier: network.segment.identifier,
                     to: segment
                 )
@@ -101,7 +101,10 @@ extension Compilation {
                 guard let socket = socket(network.segment, to: peer) else { continue }
                 writeAttachment(slot, kind, segment, plans[socket].slot)
                 builder.attachments[Int(slot)].peer = peerSlots[peer]
-                if let underlay { builder.attachments[Int(slot)].interface = underlay.interface }
+                if let underlay {
+                    builder.attachments[Int(slot)].interface = underlay.interface
+                    builder.attachments[Int(slot)].flags = AttachmentRecord.behindUplink
+                }
                 builder.mapMember(segment: segment, peer: peerSlots[peer], to: slot)
             }
         }

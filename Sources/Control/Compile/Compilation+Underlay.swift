@@ -13,45 +13,28 @@ struct UnderlayPlan {
 }
 
 extension Compilation {
-    /// The uplink, if a network needs one. It carries VXLAN only, on one UDP port.
+    /// The uplink, if a network or a router's tunnel needs one. It carries them all; VXLAN on one UDP port.
     mutating func planUplink(_ udpPorts: Set<UInt16>) throws(CompileError) {
-        func refuse(_ mark: Mark, _ message: String) throws(CompileError) {
-            throw CompileError(.unsupportedUnderlay, mark, message)
-        }
-        guard case .tap(let tap, let bridge, _, _) = host.underlay else {
-            if udpPorts.isEmpty, anchored.isEmpty, !scope.networks.indices.contains(where: isGRE) { return }
-            return try refuse(
-                host.underlayMark,
-                "host \(host.name) has a tunnelled network or a router's tunnel, and those need underlay {mode: socket} or "
-                    + "{mode: tap}"
-            )
-        }
-        for number in scope.networks.indices where isGRE(number) {
-            try refuse(
-                network(number).segmentMark,
-                "host \(host.name) has a port in network \(network(number).name), or in one that a router joins with it, and "
-                    + "its underlay {mode: tap} carries VXLAN only; make the segment vxlan or the underlay {mode: socket}"
-            )
-        }
-        if let first = anchored.first {
-            try refuse(
-                tunnel(first).mark,
-                "tunnel \(tunnel(first).name) begins on host \(host.name), whose underlay {mode: tap} carries VXLAN only; "
-                    + "anchor it on another host or make the underlay {mode: socket}"
-            )
-        }
-        guard let port = udpPorts.min() else { return }
+        if udpPorts.isEmpty, anchored.isEmpty, !scope.networks.indices.contains(where: isGRE) { return }
+        let port = udpPorts.min() ?? 0
         for number in scope.networks.indices {
             guard case .vxlan(_, let other) = network(number).segment, other != port else { continue }
-            try refuse(
+            throw CompileError(
+                .unsupportedUnderlay,
                 network(number).segmentMark,
-                "host \(host.name) has networks on the UDP ports \(port) and \(other), and its underlay {mode: tap} has one; "
-                    + "give the segments one port or make the underlay {mode: socket}"
+                "host \(host.name) has networks on the UDP ports \(port) and \(other), and an underlay with the VTEP in the "
+                    + "switch has one; give the segments one port or make the underlay {mode: socket}"
             )
         }
         underlay = UnderlayPlan(plan: plans.count, port: port)
-        append(.uplink(tap), .uplink(tap: tap, bridge: bridge), mtu: underlayMTU, host.underlayMark)
-        plans[plans.count - 1].mac = uplinkMAC
+        switch host.underlay {
+        case .socket: break
+        case .tap(let tap, let bridge, _, _):
+            append(.uplink(tap), .uplink(tap: tap, bridge: bridge), mtu: underlayMTU, host.underlayMark)
+            plans[plans.count - 1].mac = uplinkMAC
+        case .device(let device, _, _):
+            append(.uplink(device), .uplinkDevice(device), mtu: underlayMTU, host.underlayMark)
+        }
     }
 
     private func isGRE(_ number: Int) -> Bool {
@@ -61,7 +44,7 @@ extension Compilation {
     /// The VTEP's Ethernet address: the same on every run, and no other host's.
     private var vtepMAC: MACAddress { Port.defaultMAC(tenant: "host \(host.name)", port: "vtep") }
 
-    /// The TAP has another: a bridge keeps frames for the address of one of its ports to itself. And a high one: a bridge
+    /// An uplink TAP has another: a bridge keeps frames for the address of one of its ports to itself. And a high one: a bridge
     /// takes the lowest of its ports' for its own.
     private var uplinkMAC: MACAddress {
         MACAddress(bits: Port.defaultMAC(tenant: "host \(host.name)", port: "uplink").bits | 0xFE00_0000_0000)
@@ -130,9 +113,8 @@ extension Compilation {
 
     /// The VTEPs with the prefixes in which others are neighbours: everybody, where the file does not say.
     private var underlayPrefixes: [IPPrefix] {
-        guard case .tap(_, _, let addresses, _) = host.underlay else { return [] }
-        return host.vteps.map { vtep in
-            addresses.first { $0.address == vtep } ?? IPPrefix(address: vtep, length: 0)
+        host.vteps.map { vtep in
+            host.underlay.addresses.first { $0.address == vtep } ?? IPPrefix(address: vtep, length: 0)
         }
     }
 
@@ -162,11 +144,9 @@ extension Compilation {
             builder.hops.append(hop)
             builder.routes.append(route)
         }
-        if case .tap(_, _, _, let gateways) = host.underlay {
-            for gateway in gateways {
-                let all = IPPrefix(address: gateway.masked(0), length: 0)
-                write(all, RouteKind.static, HopKind.gateway, gateway: gateway)
-            }
+        for gateway in host.underlay.gateways {
+            let all = IPPrefix(address: gateway.masked(0), length: 0)
+            write(all, RouteKind.static, HopKind.gateway, gateway: gateway)
         }
         for prefix in underlayPrefixes { write(prefix.network, RouteKind.connected, HopKind.connected) }
         for address in addresses {

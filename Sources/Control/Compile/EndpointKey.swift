@@ -24,7 +24,7 @@ public enum EndpointKey: Hashable, Sendable {
     case gre(address: IPAddress)
     /// The same for packets of another IP protocol.
     case ip(address: IPAddress, EncapsulationProtocol)
-    /// The TAP by which the switch itself is in the underlay.
+    /// The TAP or device by which the switch itself is in the underlay.
     case uplink(String)
 
     /// The key that a snapshot's row was compiled from; nil for a free slot and for a name that is none.

@@ -16,6 +16,8 @@ public enum EndpointMedium: Hashable, Sendable {
     case ip(address: IPAddress, EncapsulationProtocol)
     /// A TAP that is made and put into a bridge of the host.
     case uplink(tap: String, bridge: String)
+    /// A device of the underlay that the switch has for itself.
+    case uplinkDevice(String)
 
     init(_ attach: Attach, tenant: String, port: String) {
         switch attach {
@@ -46,6 +48,7 @@ public enum EndpointMedium: Hashable, Sendable {
         case ("uplink", .uplink(let tap)):
             guard rest.hasPrefix("\(tap) on "), rest.count > tap.count + 4 else { return nil }
             self = .uplink(tap: tap, bridge: String(rest.dropFirst(tap.count + 4)))
+        case ("device", .uplink(let name)) where rest == name: self = .uplinkDevice(name)
         case ("socket", .vxlan(let address, let port)): self = .vxlan(address: address, port: port)
         case ("socket", .gre(let address)): self = .gre(address: address)
         case ("socket", .ip(let address, let kind)): self = .ip(address: address, kind)
@@ -88,7 +91,7 @@ public enum EndpointMedium: Hashable, Sendable {
     public var isMade: Bool {
         switch self {
         case .tap, .veth, .uplink: true
-        case .device, .provider, .vxlan, .gre, .ip: false
+        case .device, .provider, .uplinkDevice, .vxlan, .gre, .ip: false
         }
     }
 
@@ -96,7 +99,7 @@ public enum EndpointMedium: Hashable, Sendable {
     public var interface: String? {
         switch self {
         case .tap(let name, _), .veth(let name, _, _), .device(let name), .provider(let name),
-            .uplink(let name, _):
+            .uplink(let name, _), .uplinkDevice(let name):
             name
         case .vxlan, .gre, .ip: nil
         }
@@ -106,7 +109,7 @@ public enum EndpointMedium: Hashable, Sendable {
     public var namespace: String? {
         switch self {
         case .tap(_, let namespace), .veth(_, let namespace, _): namespace
-        case .device, .provider, .vxlan, .gre, .ip, .uplink: nil
+        case .device, .provider, .vxlan, .gre, .ip, .uplink, .uplinkDevice: nil
         }
     }
 
@@ -121,7 +124,8 @@ public enum EndpointMedium: Hashable, Sendable {
         case .tap(let name, let namespace): [.interface(name, namespace: namespace)]
         case .veth(let name, let namespace, let ownEnd):
             [.interface(name, namespace: namespace), .interface(ownEnd, namespace: nil)]
-        case .device(let name), .provider(let name), .uplink(let name, _): [.interface(name, namespace: nil)]
+        case .device(let name), .provider(let name), .uplink(let name, _), .uplinkDevice(let name):
+            [.interface(name, namespace: nil)]
         case .vxlan(let address, let port): [.socket(.vxlan(address: address, port: port))]
         case .gre(let address): [.socket(.gre(address: address))]
         case .ip(let address, let kind): [.socket(.ip(address: address, kind))]
@@ -135,7 +139,7 @@ extension EndpointMedium: CustomStringConvertible {
         switch self {
         case .tap(let name, let namespace): "tap \(name)" + (namespace.map { " netns \($0)" } ?? "")
         case .veth(let name, let namespace, _): "veth \(name)" + (namespace.map { " netns \($0)" } ?? "")
-        case .device(let name), .provider(let name): "device \(name)"
+        case .device(let name), .provider(let name), .uplinkDevice(let name): "device \(name)"
         case .uplink(let tap, let bridge): "uplink \(tap) on \(bridge)"
         case .vxlan, .gre, .ip: "socket"
         }

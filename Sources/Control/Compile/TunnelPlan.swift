@@ -113,6 +113,11 @@ extension Compilation {
         return segment.socketKey(address).flatMap { sockets[$0] }
     }
 
+    /// What stands for an endpoint in the keys of what arrives by a tunnel.
+    func wayIn(_ endpoint: UInt32, _ number: UInt8) -> UInt32 {
+        underlay == nil ? endpoint : WayIn.key(uplink: endpoint, protocol: number)
+    }
+
     mutating func writePeers() {
         builder.peers = [PeerRecord](repeating: PeerRecord(), count: allocation.peers.count)
         var names: [IPv6Address: String] = [:]
@@ -139,6 +144,15 @@ extension Segment {
         case .vxlan(_, let port): .vxlan(address: address, port: port)
         case .gre: .gre(address: address)
         case .local, .flat, .vlan: nil
+        }
+    }
+
+    /// The protocol of the outer IP header; 0 of segments that no tunnel carries.
+    var ipProtocol: UInt8 {
+        switch self {
+        case .vxlan: IPProtocol.udp
+        case .gre: IPProtocol.gre
+        case .local, .flat, .vlan: 0
         }
     }
 }

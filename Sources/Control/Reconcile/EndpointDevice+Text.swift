@@ -29,7 +29,7 @@ extension EndpointDevice {
         case .vxlan(let address, let port): "UDP port \(port) on \(address)"
         case .gre(let address): "GRE on \(address)"
         case .ip(let address, let kind): "IP protocol \(kind.rawValue) on \(address)"
-        case .tap, .veth, .device, .provider, .uplink: place
+        case .tap, .veth, .device, .provider, .uplink, .uplinkDevice: place
         }
     }
 

@@ -12,7 +12,7 @@ public enum EndpointKindName: String, Codable, Sendable, CaseIterable {
     case gre
     /// The raw socket of another IP protocol: 4, 41 or 94.
     case ip
-    /// The TAP by which the switch is in the underlay.
+    /// The TAP or device by which the switch is in the underlay.
     case uplink
 
     init?(_ kind: UInt8) {

@@ -29,7 +29,7 @@ extension DeviceMaker {
         case .veth(_, _, let ownEnd):
             place = descriptors.first.flatMap(NetworkNamespace.init(ofSocket:))
             name = ownEnd
-        case .device(let device), .provider(let device), .uplink(let device, _):
+        case .device(let device), .provider(let device), .uplink(let device, _), .uplinkDevice(let device):
             place = host
             name = device
         case .vxlan, .gre, .ip: break
@@ -43,7 +43,7 @@ extension DeviceMaker {
                 interface: link.map(LinkFacts.init),
                 watched: place,
                 followed: place.identity,
-                isTenants: place.identity == host.identity && !isHosts && kind != .uplink
+                isTenants: place.identity == host.identity && !isHosts && kind != .uplink && kind != .uplinkDevice
             )
         }
         try? follower.follow(place)

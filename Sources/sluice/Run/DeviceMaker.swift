@@ -36,6 +36,7 @@ final class DeviceMaker {
         case .gre(let address): try openRaw(plan, address, IPProtocol.gre)
         case .ip(let address, let kind): try openRaw(plan, address, kind.rawValue)
         case .uplink(let tap, let bridge): try openUplink(plan, tap, bridge)
+        case .uplinkDevice(let name): try openUplinkDevice(plan, name)
         }
     }
 
@@ -193,6 +194,11 @@ final class DeviceMaker {
     /// VLAN device on top of it.
     func isUsedByHost(_ plan: EndpointPlan, _ link: Link, _ netlink: Netlink) -> Bool {
         guard case .provider = plan.key else { return false }
+        return isUsedByHost(link, netlink)
+    }
+
+    /// Whether the host has an address on a device, or another device on top of it.
+    func isUsedByHost(_ link: Link, _ netlink: Netlink) -> Bool {
         let linkLocal = IPPrefix(address: .v6(IPv6Address(high: 0xFE80 << 48, low: 0)), length: 10)
         let addresses = (try? netlink.addresses(link.index)) ?? []
         let links = (try? netlink.links()) ?? []
@@ -245,7 +251,8 @@ final class DeviceMaker {
         switch medium {
         case .veth(let name, let namespace, _): deleteLink(name, namespace)
         case .tap(let name, let namespace): if madeAsVeth { deleteLink(name, namespace) }
-        case .device(let name), .provider(let name): IngressGuard.remove(from: name, in: host)
+        case .device(let name), .provider(let name), .uplinkDevice(let name):
+            IngressGuard.remove(from: name, in: host)
         case .vxlan, .gre, .ip, .uplink: break
         }
     }
@@ -257,8 +264,8 @@ final class DeviceMaker {
         try? netlink.delete(link.index)
     }
 
-    /// The MTU of a bridge that an uplink is to be put into; nil when there is none.
-    func underlayMTU(bridge: String) -> Int? { try? Netlink(in: host).link(named: bridge)?.mtu }
+    /// The MTU of the bridge that an uplink is to be put into, or of the device that is one; nil when there is none.
+    func underlayMTU(device: String) -> Int? { try? Netlink(in: host).link(named: device)?.mtu }
 
     /// The MTU of the interface that holds an underlay address; nil when none does.
     func underlayMTU(_ addresses: [IPAddress]) -> Int? {

@@ -139,14 +139,16 @@ extension Switch {
         )
     }
 
-    /// What the command line says, or what the device with the VTEP's address or the uplink's bridge has.
+    /// What the command line says, or what the device with the VTEP's address, or the uplink's bridge or device, has.
     private func underlayMTU(_ topology: Topology) -> Int {
         if let mtu = settings.underlayMTU { return mtu }
         guard let host = topology.hosts.first(where: { $0.name == settings.host }) else {
             return LabSettings.defaultMTU
         }
-        if case .tap(_, let bridge, _, _) = host.underlay {
-            return maker.underlayMTU(bridge: bridge) ?? LabSettings.defaultMTU
+        switch host.underlay {
+        case .tap(_, let device, _, _), .device(let device, _, _):
+            return maker.underlayMTU(device: device) ?? LabSettings.defaultMTU
+        case .socket: break
         }
         return maker.underlayMTU(host.vteps) ?? LabSettings.defaultMTU
     }

@@ -30,7 +30,13 @@ import Wire
 
     @Test func anUplinkIsForTheUnderlayAndVTEPs() {
         #expect(!isTaken { $0.attachments[Int(UplinkWorld.atUplink)].segment = UplinkWorld.app })
-        #expect(!isTaken { $0.attachments[Int(UplinkWorld.atNear)].kind = AttachmentKind.gre })
+        // A VTEP of another kind is one, a tunnel of a router that is the underlay's is not.
+        #expect(isTaken { $0.attachments[Int(UplinkWorld.atNear)].kind = AttachmentKind.gre })
+        #expect(!isTaken { $0.attachments[Int(UplinkWorld.atNear)].kind = AttachmentKind.ipip })
+        #expect(!isTaken { $0.attachments[Int(UplinkWorld.atNear)].flags = 0 })
+        #expect(!isTaken { $0.attachments[Int(UplinkWorld.atUplink)].flags = AttachmentRecord.behindUplink })
+        #expect(!isTaken { $0.attachments[Int(UplinkWorld.atOwn)].flags = AttachmentRecord.behindUplink })
+        #expect(!isTaken { $0.endpoints[UplinkWorld.uplink].untagged = noSlot })
         #expect(
             !isTaken {
                 $0.attachments[Int(UplinkWorld.atNear)].kind = AttachmentKind.port

@@ -71,6 +71,7 @@ struct UplinkWorld {
             row.endpoint = endpoint.map(UInt32.init) ?? noSlot
             row.peer = peer ?? noSlot
             row.interface = endpoint == webPort ? noSlot : 0
+            if kind == AttachmentKind.vxlan { row.flags = AttachmentRecord.behindUplink }
             return row
         }
         builder.attachments = [

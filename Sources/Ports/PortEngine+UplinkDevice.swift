@@ -1,0 +1,169 @@
+import CLinux
+import Rings
+import Wire
+
+extension PortEngine {
+    /// A packet socket on the underlay takes many frames with one call, and super-frames whole where a `TunnelMark` stands
+    /// behind it. Elsewhere it takes VXLAN as one super-datagram of UDP, and the rest is cut.
+    func transmitUplinkDevice(
+        _ port: UnsafeMutablePointer<PortIO>,
+        _ queues: borrowing TransmitQueues,
+        _ endpoint: UInt32,
+        _ result: inout TransmitResult
+    ) {
+        let fd = port.pointee.receiveDescriptor
+        let batch = batches[0]
+        var waiting = queues.first(endpoint)
+        while let slot = waiting {
+            waiting = queues.next(slot)
+            if slot.pointee.offload.isSuperFrame, !canLeaveWhole(port, slot) {
+                flush(batch, port, &result)
+                count(sendCut(port, slot), slot, &result)
+            } else if slot.pointee.outerTransport != 0, slot.greChecksumOffset >= 0 {
+                flush(batch, port, &result)
+                let length = finishGRE(slot)
+                let skipped = VirtioHeader.tunnelLength &- VirtioHeader.length
+                let index = batch.next(nil)
+                batch.addPiece(index, linearFrame + skipped, VirtioHeader.length &+ length)
+                count(sendPart(batch, fd), slot, &result)
+            } else {
+                let header = slot.header - VirtioHeader.length
+                VirtioHeader.write(slot.pointee.offload, to: header)
+                let index = batch.next(slot)
+                batch.addPiece(index, header, VirtioHeader.length &+ Int(slot.pointee.headerLength))
+                batch.addPiece(index, slot.pointee.payload, slot.pointee.payloadLength)
+                if batch.count == MessageBatch.capacity { flush(batch, port, &result) }
+            }
+        }
+        flush(batch, port, &result)
+    }
+
+    @inline(__always)
+    private func canLeaveWhole(
+        _ port: UnsafeMutablePointer<PortIO>,
+        _ slot: UnsafeMutablePointer<TransmitSlot>
+    ) -> Bool {
+        port.pointee.flags & PortIO.Flags.marksTunnels != 0 && slot.pointee.outerTransport != 0 && slot.canBeMarked
+    }
+
+    @inline(__always)
+    private func count(_ error: Int32, _ slot: UnsafeMutablePointer<TransmitSlot>, _ result: inout TransmitResult) {
+        if error == 0 {
+            result.succeed(slot.pointee.length, isSuperFrame: slot.pointee.offload.isSuperFrame)
+        } else {
+            result.fail(error)
+        }
+    }
+
+    /// Sends what is in a batch and counts how it ended.
+    private func flush(_ batch: MessageBatch, _ port: UnsafeMutablePointer<PortIO>, _ result: inout TransmitResult) {
+        guard batch.count > 0 else { return }
+        batch.send(port.pointee.receiveDescriptor)
+        for index in 0..<batch.count {
+            guard let slot = batch.slots[index] else { continue }
+            count(batch.errors[index], slot, &result)
+            // A kernel that cannot cut such a frame says that it has no memory.
+            if batch.errors[index] == ENOMEM, slot.pointee.offload.isSuperFrame {
+                port.pointee.flags &= ~PortIO.Flags.marksTunnels
+            }
+        }
+        batch.clear()
+    }
+
+    /// Sends a super-frame in pieces. Returns 0, or the errno of the first that failed.
+    @inline(never)
+    private func sendCut(_ port: UnsafeMutablePointer<PortIO>, _ slot: UnsafeMutablePointer<TransmitSlot>) -> Int32 {
+        guard slot.pointee.outerTransport > 0, let plan = plan(slot) else { return EINVAL }
+        let tunnel = tunnel(slot)
+        guard tunnel.udp >= 0, port.pointee.flags & PortIO.Flags.noUDPSegments == 0 else {
+            return sendOneByOne(port.pointee.receiveDescriptor, plan, from: 0, tunnel)
+        }
+        let size = plan.headerLength &- tunnel.udp &- HeaderLength.udp &+ plan.segmentSize
+        let perCall = max(1, min(PortEngine.segmentsPerCall, PortEngine.largestDatagram / size))
+        var index = 0
+        while index < plan.count {
+            let count = min(perCall, plan.count &- index)
+            let error = sendTogether(port.pointee.receiveDescriptor, plan, index, count, size, tunnel)
+            if error == EINVAL || error == ENOMEM || error == EIO {
+                // Before Linux 6.2, no packet socket knew UDP segmentation.
+                let error = sendOneByOne(port.pointee.receiveDescriptor, plan, from: index, tunnel)
+                if error == 0, count > 1 { port.pointee.flags |= PortIO.Flags.noUDPSegments }
+                return error
+            }
+            if error != 0 { return error }
+            index &+= count
+        }
+        return 0
+    }
+
+    /// Sends `count` segments behind one set of outer headers as a super-datagram of pieces of `size` bytes.
+    private func sendTogether(
+        _ fd: Int32,
+        _ plan: SegmentationPlan,
+        _ first: Int,
+        _ count: Int,
+        _ size: Int,
+        _ tunnel: Tunnel
+    ) -> Int32 {
+        let outer = tunnel.udp &+ HeaderLength.udp
+        var pieces = 0
+        var length = 0
+        for index in 0..<count {
+            let header = headers(index)
+            let segment = plan.writeHeader(first &+ index, into: header)
+            let skipped = index == 0 ? 0 : outer
+            segmentPieces[pieces].iov_base = header + skipped
+            segmentPieces[pieces].iov_len = plan.headerLength &- skipped
+            length &+= plan.headerLength &- skipped &+ segment.count
+            pieces &+= 1
+            guard segment.count > 0 else { continue }
+            segmentPieces[pieces].iov_base = UnsafeMutableRawPointer(mutating: segment.payload)
+            segmentPieces[pieces].iov_len = segment.count
+            pieces &+= 1
+        }
+        let header = headers(0)
+        // Whatever it was, the field asks for a checksum now: the kernel insists on one for each datagram.
+        header.set16(tunnel.udp &+ 6, 0xFFFF)
+        var offload = PortEngine.fixOuter(header, length, tunnel, 0)
+        if count > 1 {
+            offload.gsoType = Offload.gsoUDP
+            offload.gsoSize = UInt16(truncatingIfNeeded: size)
+            offload.headerLength = UInt16(truncatingIfNeeded: outer)
+        }
+        VirtioHeader.write(offload, to: header - VirtioHeader.length)
+        segmentPieces[0].iov_base = header - VirtioHeader.length
+        segmentPieces[0].iov_len &+= VirtioHeader.length
+        single.pointee.msg_name = nil
+        single.pointee.msg_namelen = 0
+        single.pointee.msg_iov = segmentPieces
+        single.pointee.msg_iovlen = Int(pieces)
+        single.pointee.msg_control = nil
+        single.pointee.msg_controllen = 0
+        let result = Syscall.sendmsg(fd, single)
+        return result < 0 ? 0 &- result : 0
+    }
+
+    /// Sends segments from `first` on, each with lengths and checksums of its own.
+    private func sendOneByOne(_ fd: Int32, _ plan: SegmentationPlan, from first: Int, _ tunnel: Tunnel) -> Int32 {
+        let batch = batches[1]
+        var error: Int32 = 0
+        var index = first
+        while index < plan.count {
+            let count = min(MessageBatch.capacity, plan.count &- index)
+            for part in 0..<count {
+                let header = headers(part)
+                let segment = plan.writeHeader(index &+ part, into: header)
+                // An atomic datagram needs no identification.
+                let offload = PortEngine.fixOuter(header, plan.headerLength &+ segment.count, tunnel, 0)
+                VirtioHeader.write(offload, to: header - VirtioHeader.length)
+                let message = batch.next(nil)
+                batch.addPiece(message, header - VirtioHeader.length, VirtioHeader.length &+ plan.headerLength)
+                batch.addPiece(message, segment.payload, segment.count)
+            }
+            let failed = sendPart(batch, fd)
+            if error == 0 { error = failed }
+            index &+= count
+        }
+        return error
+    }
+}
