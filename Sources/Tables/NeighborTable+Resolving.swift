@@ -104,6 +104,16 @@ extension NeighborTable {
         return page + 1 < pageCount ? page + 1 : 0
     }
 
+    /// Becomes equal to another table of the same size and seed. Nobody may be writing either of them.
+    func copy(from other: NeighborTable) {
+        for page in 0..<pageCount where occupied[page] != 0 || other.occupied[page] != 0 {
+            let range = entries(ofPage: page)
+            (entries + range.lowerBound).update(from: other.entries + range.lowerBound, count: range.count)
+            occupied[page] = other.occupied[page]
+        }
+        for i in 0..<Int(segmentCapacity) where counts[i] != other.counts[i] { counts[i] = other.counts[i] }
+    }
+
     /// - Returns: the new entry, or -1 if there is no room.
     private func insert(
         _ segment: UInt32,

@@ -67,7 +67,7 @@ public struct StateCapacity: Equatable, Sendable {
     )
 }
 
-/// Taught state and counters, in memory that the datapath writes and the control process reads. It outlives both
+/// Taught state and counters of one worker, in memory that it alone writes and the control process reads. It outlives both
 /// processes' crashes: whoever still holds the descriptor hands it to a successor.
 @frozen
 public struct StateRegion {
@@ -176,6 +176,21 @@ public struct StateRegion {
 
     @inlinable @inline(__always)
     public var macs: MACTable { taught.macs }
+
+    /// The secret that the region was formatted with. The regions of one datapath have one, so that any of its workers
+    /// chooses the same way for a flow.
+    public var seed: UInt64 { base.load(fromByteOffset: 56, as: UInt64.self) }
+
+    /// Takes over everything that another worker had learned; counters stay. Does nothing unless both regions have one
+    /// size and one seed. Nobody may be writing either of them.
+    public func copyTaught(from other: StateRegion) {
+        guard capacity == other.capacity, seed == other.seed else { return }
+        macs.copy(from: other.macs, attachments: capacity.attachments, segments: capacity.segments)
+        taught.neighbors.copy(from: other.taught.neighbors)
+        for i in 0..<capacity.peers where taught.pathMTUs[i] != other.taught.pathMTUs[i] {
+            taught.pathMTUs[i] = other.taught.pathMTUs[i]
+        }
+    }
 
     /// The generation of the snapshot that the datapath forwards by.
     public var appliedGeneration: UInt64 {

@@ -45,11 +45,15 @@ public struct Taught {
 
     /// Notes what the underlay told about the way to a peer. A larger value than the one that holds is not believed
     /// (RFC 8201 §4), nor one that no way may have.
-    public func learnPathMTU(_ mtu: UInt32, peer: UInt32, now: UInt32, snapshot: Snapshot) {
+    ///
+    /// - Returns: whether it was believed.
+    @discardableResult
+    public func learnPathMTU(_ mtu: UInt32, peer: UInt32, now: UInt32, snapshot: Snapshot) -> Bool {
         let isIPv4 = snapshot.peers[Int(peer)].address.mappedIPv4 != nil
-        guard mtu >= (isIPv4 ? PathMTU.leastIPv4 : PathMTU.leastIPv6) else { return }
+        guard mtu >= (isIPv4 ? PathMTU.leastIPv4 : PathMTU.leastIPv6) else { return false }
         let held = pathMTU(peer, now: now, snapshot: snapshot)
-        guard held == 0 || mtu < held else { return }
+        guard held == 0 || mtu < held else { return false }
         pathMTUs[Int(peer)] = PathMTU(address: snapshot.peers[Int(peer)].address, mtu: mtu, learned: now)
+        return true
     }
 }
