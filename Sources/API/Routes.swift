@@ -54,8 +54,8 @@ struct Routes: Sendable {
     private func tables<T: Sendable>(_ view: @Sendable (LiveTables, ProcessStatus) throws -> T) async throws -> T {
         let process = await service.process()
         let endpoints = await service.endpoints()
-        return try await service.withTables { snapshot, region in
-            try view(LiveTables(snapshot, region, endpoints: endpoints), process)
+        return try await service.withTables { snapshot, states in
+            try view(LiveTables(snapshot, states, endpoints: endpoints), process)
         }
     }
 

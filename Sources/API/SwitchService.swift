@@ -9,9 +9,9 @@ public protocol SwitchService: Sendable {
     /// The state of every endpoint's device.
     func endpoints() async -> [EndpointStatus]
 
-    /// Runs `body` over the snapshot in force and the live counters and learned addresses. The memory stays valid until
+    /// Runs `body` over the snapshot in force and what the workers count and learn. The memory stays valid until
     /// `body` returns, and no longer. Throws a `ServiceError` while there are no tables.
-    func withTables<T: Sendable>(_ body: @Sendable (Snapshot, StateRegion) throws -> T) async throws -> T
+    func withTables<T: Sendable>(_ body: @Sendable (Snapshot, WorkerStates) throws -> T) async throws -> T
 
     /// Makes the switch match a file, whole or not at all; a dry run only says what would change. `file` is the name
     /// for messages. Throws `TopologyError` for a file that is wrong and `ServiceError` for a system that refuses.

@@ -5,37 +5,36 @@ import Rings
 import Tables
 
 /// The datapath's main thread: keeps every descriptor, maps snapshots, and turns the control process's commands into
-/// orders for the worker. It serves one control process at a time; a new one supersedes the old. When none is there the
-/// worker simply goes on.
+/// orders for the workers, which it gives to one after the other. It serves one control process at a time; a new one
+/// supersedes the old. When none is there the workers simply go on.
 struct ControlThread: ~Copyable {
     private let listener: Int32
-    private let mailbox: Mailbox
+    /// Of each worker.
+    private let mailboxes: [Mailbox]
     private var connection: Int32 = -1
     /// What a successor of the control process is given: the command that attached each slot, and its descriptors.
     private var endpoints: [UInt32: (command: Command, fds: [Int32])] = [:]
-    private var stateFD: Int32 = -1
+    /// By number: those of the workers, and of workers that an earlier datapath had.
+    private var stateFDs: [UInt32: Int32] = [:]
     private var snapshotFD: Int32 = -1
     private var snapshotMapping: Mapping?
     private var snapshot: Snapshot?
     private var generation: UInt64 = 0
     private var captures: [UInt32: Mapping] = [:]
 
-    init(listener: Int32, mailbox: Mailbox) {
+    init(listener: Int32, mailboxes: [Mailbox]) {
         self.listener = listener
-        self.mailbox = mailbox
+        self.mailboxes = mailboxes
     }
 
     /// Serves until the process is ended by a signal.
     mutating func run() -> Never {
         while true {
-            var polled = [
-                pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: mailbox.newsRead, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: connection, events: Int16(POLLIN), revents: 0),
-            ]
+            var polled = [listener, connection].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            polled += mailboxes.map { pollfd(fd: $0.newsRead, events: Int16(POLLIN), revents: 0) }
             guard poll(&polled, nfds_t(polled.count), -1) > 0 else { continue }
-            if polled[1].revents != 0 { forwardNews() }
-            if polled[2].revents != 0 { serveConnection() }
+            for (i, mailbox) in mailboxes.enumerated() where polled[2 + i].revents != 0 { forwardNews(mailbox) }
+            if polled[1].revents != 0 { serveConnection() }
             if polled[0].revents != 0 { acceptConnection() }
         }
     }
@@ -59,7 +58,7 @@ struct ControlThread: ~Copyable {
         for slot in captures.keys { stopCapture(slot) }
     }
 
-    private func forwardNews() {
+    private func forwardNews(_ mailbox: Mailbox) {
         var news = Command(0)
         let size = MemoryLayout<Command>.size
         while withUnsafeMutableBytes(of: &news, { read(mailbox.newsRead, $0.baseAddress, size) }) == size {
@@ -107,11 +106,11 @@ struct ControlThread: ~Copyable {
     private mutating func carryOut(_ command: Command, _ fds: [Int32]) -> Int32 {
         switch command.kind {
         case Command.Kind.hello: return welcome()
-        case Command.Kind.state: return takeState(fds)
+        case Command.Kind.state: return takeState(command, fds)
         case Command.Kind.endpoint: return takeEndpoint(command, fds)
         case Command.Kind.detach: return detach(command.slot)
         case Command.Kind.snapshot: return takeSnapshot(command, fds)
-        case Command.Kind.flush: return mailbox.perform(Order(command: command))
+        case Command.Kind.flush: return flush(command)
         case Command.Kind.capture: return startCapture(command, fds)
         case Command.Kind.captureStop:
             stopCapture(command.slot)
@@ -124,26 +123,44 @@ struct ControlThread: ~Copyable {
         }
     }
 
+    /// Has every worker carry out an order. Returns the first refusal, or 0.
+    private func perform(_ order: Order) -> Int32 {
+        var result: Int32 = 0
+        for mailbox in mailboxes {
+            let answer = mailbox.perform(order)
+            if result == 0 { result = answer }
+        }
+        return result
+    }
+
     // MARK: Commands
 
     private func welcome() -> Int32 {
-        send(Command(Command.Kind.welcome, value: UInt32(getpid()), wide: generation))
+        let workers = UInt32(mailboxes.count)
+        send(Command(Command.Kind.welcome, value: UInt32(getpid()), extra: workers, wide: generation))
         for endpoint in endpoints.values { send(endpoint.command, fds: endpoint.fds) }
-        if stateFD >= 0 { send(Command(Command.Kind.state), fds: [stateFD]) }
+        for (number, fd) in stateFDs { send(Command(Command.Kind.state, slot: number), fds: [fd]) }
         if snapshotFD >= 0 { send(Command(Command.Kind.snapshot, wide: generation), fds: [snapshotFD]) }
         send(Command(Command.Kind.done))
         return 0
     }
 
-    private mutating func takeState(_ fds: [Int32]) -> Int32 {
-        guard fds.count == 1, stateFD < 0 else { return -EINVAL }
+    private mutating func takeState(_ command: Command, _ fds: [Int32]) -> Int32 {
+        let number = command.slot
+        guard fds.count == 1, stateFDs[number] == nil else { return -EINVAL }
+        guard number < UInt32(mailboxes.count) else {
+            stateFDs[number] = fds[0]
+            return 0
+        }
         guard let mapping = Mapping(fds[0], writable: true, populate: false),
             var region = StateRegion(mapping.base, count: mapping.count)
         else { return -EINVAL }
         let result = withUnsafeMutablePointer(to: &region) {
-            mailbox.perform(Order(command: Command(Command.Kind.state), pointer: UnsafeMutableRawPointer($0)))
+            mailboxes[Int(number)].perform(
+                Order(command: Command(Command.Kind.state), pointer: UnsafeMutableRawPointer($0))
+            )
         }
-        if result == 0 { stateFD = fds[0] }
+        if result == 0 { stateFDs[number] = fds[0] }
         return result
     }
 
@@ -151,8 +168,12 @@ struct ControlThread: ~Copyable {
         guard !fds.isEmpty else { return -EINVAL }
         guard let port = fds.withUnsafeBufferPointer({ ControlThread.port(command, $0) })
         else { return -EINVAL }
-        let result = mailbox.perform(Order(command: command, port: port))
-        guard result == 0 else { return result }
+        let result = perform(Order(command: command, port: port))
+        guard result == 0 else {
+            // Its descriptors are closed now, and their numbers may soon be somebody else's.
+            _ = perform(Order(command: Command(Command.Kind.detach, slot: command.slot)))
+            return result
+        }
         endpoints[command.slot]?.fds.forEach { close($0) }
         endpoints[command.slot] = (command, fds)
         return 0
@@ -164,7 +185,7 @@ struct ControlThread: ~Copyable {
     }
 
     private mutating func detach(_ slot: UInt32) -> Int32 {
-        let result = mailbox.perform(Order(command: Command(Command.Kind.detach, slot: slot)))
+        let result = perform(Order(command: Command(Command.Kind.detach, slot: slot)))
         endpoints.removeValue(forKey: slot)?.fds.forEach { close($0) }
         return result
     }
@@ -179,15 +200,23 @@ struct ControlThread: ~Copyable {
             mapping.unmap()
             return -EINVAL
         }
+        // Whether it fits is the same for all workers: the first one's answer holds for all.
         let result = withUnsafeMutablePointer(to: &new) {
-            mailbox.perform(Order(command: command, pointer: UnsafeMutableRawPointer($0)))
+            let order = Order(command: command, pointer: UnsafeMutableRawPointer($0))
+            let first = mailboxes[0].perform(order)
+            guard first == 0 else { return first }
+            for mailbox in mailboxes.dropFirst() {
+                let answer = mailbox.perform(order)
+                precondition(answer == 0, "workers of one datapath have state regions of one size")
+            }
+            return 0
         }
         guard result == 0 else {
             new.forget()
             mapping.unmap()
             return result
         }
-        // The worker has let go of the old one.
+        // Every worker has let go of the old one.
         snapshot?.forget()
         snapshotMapping?.unmap()
         snapshot = new
@@ -198,11 +227,24 @@ struct ControlThread: ~Copyable {
         return 0
     }
 
+    private func flush(_ command: Command) -> Int32 {
+        let order = Order(command: command)
+        var result = perform(order)
+        // A worker that forgot first may have been told afterwards what another had not forgotten yet.
+        if mailboxes.count > 1 { result = perform(order) }
+        return result
+    }
+
     private mutating func startCapture(_ command: Command, _ fds: [Int32]) -> Int32 {
         guard fds.count == 1, captures[command.slot] == nil else { return -EBUSY }
         guard let mapping = Mapping(fds[0], writable: true, populate: true) else { return -EINVAL }
-        let result = mailbox.perform(Order(command: command, pointer: mapping.base, size: mapping.count))
+        let size = mapping.count / mailboxes.count
+        var result: Int32 = 0
+        for (i, mailbox) in mailboxes.enumerated() where result == 0 {
+            result = mailbox.perform(Order(command: command, pointer: mapping.base + i * size, size: size))
+        }
         guard result == 0 else {
+            _ = perform(Order(command: Command(Command.Kind.captureStop, slot: command.slot)))
             mapping.unmap()
             return result
         }
@@ -213,7 +255,7 @@ struct ControlThread: ~Copyable {
 
     private mutating func stopCapture(_ slot: UInt32) {
         guard let mapping = captures.removeValue(forKey: slot) else { return }
-        _ = mailbox.perform(Order(command: Command(Command.Kind.captureStop, slot: slot)))
+        _ = perform(Order(command: Command(Command.Kind.captureStop, slot: slot)))
         mapping.unmap()
     }
 }

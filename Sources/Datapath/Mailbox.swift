@@ -15,7 +15,7 @@ struct Order {
     var size = 0
 }
 
-/// The one place where the control thread and the worker meet: a single order and its answer. The control thread waits
+/// The one place where the control thread and a worker meet: a single order and its answer. The control thread waits
 /// for the answer, the worker never waits: it looks here only when `wake` says so, between two bursts.
 ///
 /// The worker's own news (an endpoint that failed) goes the other way through a pipe of whole `Command` records; when
@@ -41,6 +41,8 @@ struct Mailbox {
         (newsRead, newsWrite) = (ends[0], ends[1])
         guard wake >= 0, answered >= 0, made == 0 else { return nil }
     }
+
+    var descriptors: [Int32] { [wake, answered, newsRead, newsWrite] }
 
     /// Control thread: hands over an order and waits until it is carried out. The event descriptors are the memory
     /// barriers.

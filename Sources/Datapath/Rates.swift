@@ -3,7 +3,8 @@ import Glibc
 import Tables
 
 /// How often a router answers: a token bucket for each network and kind of answer, so that neither a flood in one
-/// network nor a flood of one kind takes the others' answers (RFC 1812 §4.3.2.8, RFC 4443 §2.4(f)).
+/// network nor a flood of one kind takes the others' answers (RFC 1812 §4.3.2.8, RFC 4443 §2.4(f)). Each worker has rates of
+/// its own.
 struct Rates: ~Copyable {
     enum Kind: Int, CaseIterable {
         /// ICMP errors.
@@ -13,6 +14,9 @@ struct Rates: ~Copyable {
         case address
         /// ARP requests and neighbour solicitations.
         case question
+        /// What the other workers are told: stations, and who has an address. What is too much for a network of its own
+        /// takes no room from the others.
+        case station, neighbor
 
         /// Tokens a second, and the most that can be saved.
         var limits: (rate: UInt32, burst: UInt32) {
@@ -21,6 +25,8 @@ struct Rates: ~Copyable {
             case .echo: (10_000, 1000)
             case .address: (2000, 200)
             case .question: (500, 100)
+            case .station: (20_000, 4000)
+            case .neighbor: (2000, 500)
             }
         }
     }

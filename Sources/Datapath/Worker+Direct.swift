@@ -1,5 +1,6 @@
 import CLinux
 import Forwarding
+import Glibc
 import Ports
 import Rings
 import Tables
@@ -8,13 +9,19 @@ import Wire
 // Driving a worker by hand, without threads, sockets or a clock: how tests run whole switches in one process.
 
 extension Worker {
-    /// A worker without a control thread. Nil when the system refuses descriptors.
-    public init?(snapshot: Snapshot, state: StateRegion, now: UInt32) {
+    /// A worker without a control thread: alone, or one of those that `Exchange.make` joins. Nil when the system refuses
+    /// descriptors.
+    public init?(snapshot: Snapshot, state: StateRegion, now: UInt32, exchange: Exchange = Exchange()) {
         let epoll = linux_epoll_create()
         guard let mailbox = Mailbox(), epoll >= 0 else { return nil }
-        self.init(snapshot: snapshot, state: state, epoll: epoll, mailbox: mailbox)
+        self.init(snapshot: snapshot, state: state, epoll: epoll, mailbox: mailbox, exchange: exchange)
         self.now = now
         milliseconds = now &* 1000
+    }
+
+    /// Gives back what the system lent for a worker that is not needed any more.
+    public func closeDescriptors() {
+        for descriptor in [epoll, exchange.wake] + mailbox.descriptors where descriptor >= 0 { close(descriptor) }
     }
 
     /// Serves an endpoint slot from now on. The slot is within the capacity of the state.
@@ -26,6 +33,7 @@ extension Worker {
     /// Forwards by another snapshot from the next burst on.
     public mutating func use(_ new: Snapshot) {
         snapshot = new
+        paceRounds()
         findUplink()
     }
 
@@ -45,6 +53,12 @@ extension Worker {
         if uplink != noSlot { tendUplink() }
     }
 
-    /// Ages a slice of the learned addresses.
+    /// Takes over what the other workers have told, as much as in one turn. Returns the number of records.
+    public mutating func hearOthers() -> Int { listen() }
+
+    /// Forgets what was learned in a segment, or everywhere with `noSlot`.
+    public mutating func forget(segment: UInt32) { flushTaught(segment) }
+
+    /// Ages a slice of the learned addresses, and tells the others which of them live.
     public mutating func ageSlice() { age() }
 }

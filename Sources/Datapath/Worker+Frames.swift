@@ -15,6 +15,8 @@ extension Worker {
         for _ in 0..<Worker.burstsPerTurn {
             let failure = engine.receive(ports + Int(slot), endpoint: slot, ring: ring, pool: pool)
             if ring.count > 0 {
+                // What these frames answer may have taught another worker something. It told before it sent.
+                if exchange.hasNews { listen() }
                 forwardBurst(slot)
                 flush()
             } else if engine.hasUnderlayNews {
@@ -82,7 +84,7 @@ extension Worker {
             now: now,
             snapshot: snapshot
         )
-        if lesson != .refreshed { count(lesson) }
+        if lesson != .refreshed { note(lesson, decision) }
     }
 
     @inline(__always)
@@ -149,6 +151,7 @@ extension Worker {
         scratchUsed = 0
         if !isReleasing { held.forgetReleased() }
         if engine.hasUnderlayNews { learnPathMTUs() }
+        if exchange.hasTold { exchange.wakeOthers() }
     }
 }
 
@@ -165,22 +168,21 @@ extension Worker {
     }
 
     @inline(never)
-    mutating func count(_ lesson: MACTable.Lesson) {
+    mutating func note(_ lesson: MACTable.Lesson, _ decision: Decision) {
         guard let event = Event(lesson) else { return }
         state.events[Int(event.rawValue)] &+= 1
+        if !exchange.isAlone, lesson != .limitReached { tellStation(decision) }
     }
 
     /// Frames that the system would not take: dropped at their output, each for a reason of its own.
     @inline(never)
     mutating func countFailures(_ result: TransmitResult, _ endpoint: UInt32) {
-        func add(_ n: UInt32, _ reason: DropReason) {
-            state.endpointDrops[Int(endpoint) * StateRegion.reasons + Int(reason.rawValue)] &+= UInt64(n)
-        }
-        add(result.queueFull, .queueFull)
-        add(result.tooBig, .exceedsPathMTU)
-        add(result.unreachable, .unreachable)
-        add(result.down, .deviceDown)
-        add(result.refused &+ result.other, .refusedBySystem)
+        let drops = state.endpointDrops + Int(endpoint) * StateRegion.reasons
+        drops[Int(DropReason.queueFull.rawValue)] &+= UInt64(result.queueFull)
+        drops[Int(DropReason.exceedsPathMTU.rawValue)] &+= UInt64(result.tooBig)
+        drops[Int(DropReason.unreachable.rawValue)] &+= UInt64(result.unreachable)
+        drops[Int(DropReason.deviceDown.rawValue)] &+= UInt64(result.down)
+        drops[Int(DropReason.refusedBySystem.rawValue)] &+= UInt64(result.refused &+ result.other)
         state.counters[Int(endpoint)].sendFailures &+= UInt64(result.failures)
     }
 

@@ -12,8 +12,8 @@ extension Worker {
     static var burstsPerTurn: Int { 4 }
     /// A turn without work lasts at most this long, so that `now` and ageing go on.
     static var idleMilliseconds: Int32 { 500 }
-    /// Pages of learned addresses aged in a second: the standard table has its turn in a minute and a half.
-    static var pagesPerSlice: Int { 64 }
+    /// Pages of learned addresses aged in a second, at least: the standard table has its turn in a minute and a half.
+    static var leastPagesPerSlice: Int { 64 }
 
     /// Runs until told to stop.
     mutating func run() {
@@ -32,6 +32,8 @@ extension Worker {
                 for i in 0..<Int(ready) {
                     if events[i].data == Worker.wakeToken {
                         obey()
+                    } else if events[i].data == Worker.newsToken {
+                        listen()
                     } else {
                         serve(UInt32(truncatingIfNeeded: events[i].data))
                     }
@@ -52,12 +54,17 @@ extension Worker {
     @inline(never)
     mutating func age() {
         agedAt = now
-        for _ in 0..<Worker.pagesPerSlice {
-            occupiedPages += state.macs.isOccupied(page: agePage) ? 1 : 0
-            agePage = state.macs.sweep(page: agePage, now: now, snapshot: snapshot)
+        for i in 0..<pagesPerSlice {
+            let page = agePage
+            occupiedPages += state.macs.isOccupied(page: page) ? 1 : 0
+            agePage = state.macs.sweep(page: page, now: now, snapshot: snapshot)
             if agePage == 0 { endRound() }
-            neighborPage = state.taught.neighbors.sweep(page: neighborPage, now: now, snapshot: snapshot)
+            if !exchange.isAlone { tellPage(page) }
+            if i < Worker.leastPagesPerSlice {
+                neighborPage = state.taught.neighbors.sweep(page: neighborPage, now: now, snapshot: snapshot)
+            }
         }
+        if exchange.hasTold { exchange.wakeOthers() }
     }
 
     /// Every page of learned addresses has had its turn. Three quarters of them are in use when some eight thousand

@@ -24,6 +24,7 @@ extension Worker {
             state.now = now
             agePage = 0
             neighborPage = 0
+            paceRounds()
             return 0
         case Command.Kind.endpoint:
             guard slot < capacity else { return -EINVAL }
@@ -40,13 +41,14 @@ extension Worker {
             snapshot = new.pointee
             state.appliedGeneration = snapshot.generation
             for slot in 0..<capacity where !isReading[slot] { _ = beginReading(slot) }
+            paceRounds()
             findUplink()
             if uplink != noSlot { tendUplink() }
+            // What others told by this snapshot may be waiting.
+            exchange.wakeSelf()
             return 0
         case Command.Kind.flush:
-            let segment = order.command.slot
-            state.macs.flush { segment == noSlot || $0.segment == segment }
-            state.taught.neighbors.flush(segment: segment, snapshot: snapshot)
+            flushTaught(order.command.slot)
             return 0
         case Command.Kind.capture:
             guard let memory = order.pointer else { return -EINVAL }
@@ -59,22 +61,29 @@ extension Worker {
         }
     }
 
+    /// Forgets the addresses of a segment, or all. What others told before must not come back afterwards.
+    mutating func flushTaught(_ segment: UInt32) {
+        listen(most: Int.max)
+        state.macs.flush { segment == noSlot || $0.segment == segment }
+        state.taught.neighbors.flush(segment: segment, snapshot: snapshot)
+    }
+
     /// Every row of the snapshot must have its place in the counters.
     private func fits(_ new: Snapshot) -> Bool {
         Int(new.endpointCount) <= state.capacity.endpoints && Int(new.segmentCount) <= state.capacity.segments
             && Int(new.attachmentCount) <= state.capacity.attachments && Int(new.peerCount) <= state.capacity.peers
     }
 
-    /// An endpoint is read once a snapshot knows it: a frame that came before could only be lost.
+    /// An endpoint is read by one of the workers, once a snapshot knows it: a frame that came before could only be lost.
     private func beginReading(_ slot: Int) -> Int32 {
         let descriptor = ports[slot].receiveDescriptor
-        guard descriptor >= 0 else { return 0 }
+        guard descriptor >= 0, exchange.reads(UInt32(slot)) else { return 0 }
         isReading[slot] = true
         return linux_epoll_add(epoll, descriptor, UInt32(LINUX_EPOLLIN), UInt64(slot))
     }
 
     private mutating func detach(_ slot: Int) {
-        if ports[slot].receiveDescriptor >= 0 { _ = linux_epoll_remove(epoll, ports[slot].receiveDescriptor) }
+        if isReading[slot] { _ = linux_epoll_remove(epoll, ports[slot].receiveDescriptor) }
         ports[slot] = PortIO()
         isReading[slot] = false
     }

@@ -20,6 +20,7 @@ extension Worker {
         let news = decision.neighbor
         switch news.kind {
         case NeighborNews.Kind.learn, NeighborNews.Kind.update:
+            if !exchange.isAlone { tellNeighbor(news) }
             let waited = state.taught.neighbors.confirm(
                 segment: news.segment,
                 news.address,
@@ -155,7 +156,7 @@ extension Worker {
 
     /// Decides anew about the frames that waited for an address. A frame whose port or network went to somebody else in the
     /// meantime goes nowhere: by the new tables it would be theirs.
-    private mutating func release(_ segment: UInt32, _ address: IPv6Address) {
+    mutating func release(_ segment: UInt32, _ address: IPv6Address) {
         isReleasing = true
         while let (frame, owner) = held.release(segment: segment, address: address) {
             if owner == self.owner(frame.endpoint, owner.segment) {
@@ -270,7 +271,8 @@ extension Worker {
         let peer = snapshot.peer(address)
         guard peer != noSlot else { return }
         count(.pathMTULearned)
-        state.taught.learnPathMTU(mtu, peer: peer, now: now, snapshot: snapshot)
+        let isBelieved = state.taught.learnPathMTU(mtu, peer: peer, now: now, snapshot: snapshot)
+        if isBelieved, !exchange.isAlone { tellPathMTU(mtu, address) }
     }
 
     mutating func count(_ event: Event) { state.events[Int(event.rawValue)] &+= 1 }

@@ -4,11 +4,14 @@ import Tables
 // Behind an uplink nobody but the switch asks where the peers are.
 
 extension Worker {
-    /// Finds the router's interface through which the underlay is reached, if there is an uplink.
+    /// Finds the router's interface through which the underlay is reached, if there is an uplink that this worker reads.
+    /// It asks for all of them, and they hear the answers from it.
     mutating func findUplink() {
         uplink = noSlot
         for i in 0..<Int(snapshot.endpointCount)
-        where snapshot.endpoints[i].kind == EndpointKind.uplink && snapshot.endpoints[i].untagged != noSlot {
+        where snapshot.endpoints[i].kind == EndpointKind.uplink && snapshot.endpoints[i].untagged != noSlot
+            && exchange.reads(UInt32(i))
+        {
             uplink = snapshot.attachments[Int(snapshot.endpoints[i].untagged)].interface
         }
     }

@@ -6,7 +6,12 @@ import Tables
 import Wire
 
 /// One forwarding thread and everything it owns. Nobody else touches these fields while it runs: what the control
-/// thread wants comes through `mailbox` and is done between two bursts.
+/// thread wants comes through `mailbox`, what other workers have learned through `exchange`, and both are dealt with
+/// between two bursts.
+///
+/// Each endpoint is read by one worker (`WorkerAssignment`), which decides about its frames and sends them wherever they
+/// go: the system takes frames whole, whoever writes them. So a flow has one worker and keeps its order, and all that
+/// workers share is the snapshot, which nobody writes.
 ///
 /// A turn: wait until a port has frames → fill the receive ring with a burst → decide each frame → queue its copies by
 /// output → send the queues → carry out commands → age a slice of the learned addresses. Nothing in a turn allocates,
@@ -24,6 +29,8 @@ public struct Worker: ~Copyable {
     let queues: TransmitQueues
     let engine = PortEngine()
     let mailbox: Mailbox
+    /// What this worker and the others tell each other.
+    var exchange: Exchange
     var snapshot: Snapshot
     var state: StateRegion
     /// Whole seconds of the monotonic clock.
@@ -54,15 +61,28 @@ public struct Worker: ~Copyable {
     var agePage = 0
     var neighborPage = 0
     var agedAt: UInt32 = 0
+    /// Pages of learned addresses that have their turn in a second, and the seconds that all of them take.
+    var pagesPerSlice = Worker.leastPagesPerSlice
+    var roundSeconds: UInt32 = 0
+    /// Room for what is told of one page.
+    let reports: UnsafeMutablePointer<MACTable.Entry>
     var turns: UInt64 = 0
     var running = true
 
     static let wakeToken = UInt64.max
+    static let newsToken = UInt64.max - 1
 
     /// - Parameters:
     ///   - snapshot: what to forward by; its memory outlives its use.
     ///   - state: counters and learned addresses.
-    init(snapshot: Snapshot, state: StateRegion, epoll: Int32, mailbox: Mailbox) {
+    ///   - exchange: this worker's end; of its own when it is alone.
+    init(
+        snapshot: Snapshot,
+        state: StateRegion,
+        epoll: Int32,
+        mailbox: Mailbox,
+        exchange: Exchange = Exchange()
+    ) {
         capacity = state.capacity.endpoints
         ports = .allocate(capacity: capacity)
         ports.initialize(repeating: PortIO(), count: capacity)
@@ -71,6 +91,8 @@ public struct Worker: ~Copyable {
         queues = TransmitQueues(endpoints: capacity)
         self.epoll = epoll
         self.mailbox = mailbox
+        self.exchange = exchange
+        reports = .allocate(capacity: exchange.isAlone ? 0 : MACTable.entriesPerPage)
         self.snapshot = snapshot
         self.state = state
         let time = linux_monotonic_coarse()
@@ -81,5 +103,6 @@ public struct Worker: ~Copyable {
         outlooks = .allocate(capacity: Worker.outlookCapacity)
         rates = Rates(segments: state.capacity.segments)
         scratch = .allocate(byteCount: Worker.originals * Original.capacity, alignment: 64)
+        paceRounds()
     }
 }

@@ -22,6 +22,7 @@ public enum Event: UInt8, CaseIterable, Sendable {
     case neighborResolved
     case neighborFailed
     case pathMTULearned
+    case reportsLost
 
     /// Its bit in `Decision.events`.
     @inlinable @inline(__always)
@@ -63,6 +64,7 @@ public enum Event: UInt8, CaseIterable, Sendable {
         case .neighborResolved: "An address for which packets waited was answered for."
         case .neighborFailed: "Nobody answered for an address for which packets waited."
         case .pathMTULearned: "A router of the underlay told that the way to a peer carries smaller packets."
+        case .reportsLost: "A worker learned something and could not tell the others at once; they hear it later."
         case .macLimitReached: "An address was not learned: the network holds as many as it may."
         }
     }

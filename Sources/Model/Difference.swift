@@ -138,7 +138,7 @@ extension Host: Described {
     var facts: [Fact] {
         [
             Fact("vtep", vteps), Fact("physical", physical.map { "\($0.name)=\($0.device)" }.sorted()),
-            Fact("underlay", underlay, default: .socket),
+            Fact("underlay", underlay, default: .socket), Fact("workers", workers, default: 1),
         ]
     }
 }

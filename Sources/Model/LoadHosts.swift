@@ -69,8 +69,11 @@ struct InterfaceKey: Hashable {
 extension Loader {
     private static let hostSchema = Schema(
         subject: "a host",
-        keys: ["vtep", "physical", "underlay"],
-        mistaken: ["vteps": "vtep", "address": "vtep", "ip": "vtep", "local": "vtep", "devices": "physical"]
+        keys: ["vtep", "physical", "underlay", "workers"],
+        mistaken: [
+            "vteps": "vtep", "address": "vtep", "ip": "vtep", "local": "vtep", "devices": "physical",
+            "threads": "workers", "cores": "workers", "worker": "workers",
+        ]
     )
 
     mutating func loadHost(_ entry: Node.Entry) {
@@ -80,6 +83,11 @@ extension Loader {
         if let fields = fields(entry.value, path, Self.hostSchema, mayBeEmpty: true) {
             if let node = fields["vtep"] { loadVTEPs(node, "\(path).vtep", of: &host) }
             if let node = fields["physical"] { loadPhysical(node, "\(path).physical", of: &host) }
+            if let node = fields["workers"] {
+                let path = "\(path).workers"
+                host.workersMark = mark(node.place, path)
+                host.workers = integer(node, path, "the number of workers", in: Host.workersRange) ?? 1
+            }
             if let node = fields["underlay"] { loadUnderlay(node, "\(path).underlay", of: &host) }
         }
         if problems.count > problemsBefore { brokenHosts.insert(host.name) }

@@ -27,18 +27,26 @@ public struct Host: Sendable, Equatable {
     public var physical: [Physical]
     public var underlay: Underlay
     public var underlayMark = Mark()
+    /// Threads that forward; a flow has one of them.
+    public var workers: Int
+    public var workersMark = Mark()
+
+    /// More than this wait for each other's caches.
+    public static let workersRange = 1...16
 
     public init(
         name: String,
         vteps: [IPAddress] = [],
         physical: [Physical] = [],
         underlay: Underlay = .socket,
+        workers: Int = 1,
         mark: Mark = Mark()
     ) {
         self.name = name
         self.vteps = vteps
         self.physical = physical
         self.underlay = underlay
+        self.workers = workers
         self.mark = mark
     }
 

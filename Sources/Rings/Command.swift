@@ -7,10 +7,12 @@ import Wire
 public struct Command: Equatable, Sendable {
     public enum Kind {
         /// Control → datapath: first message. Answered with `welcome`, then an `endpoint` for each attached endpoint
-        /// (with its descriptors), `state` and `snapshot` (with theirs) if there are any, and `done`.
+        /// (with its descriptors), each `state` and `snapshot` (with theirs) if there are any, and `done`.
         public static let hello: UInt32 = 1
+        /// `value` is the process, `wide` the generation that it forwards by, `extra` the number of its workers.
         public static let welcome: UInt32 = 2
-        /// Counters and learned addresses live in this memory (1 descriptor). Only before the first endpoint.
+        /// Counters and learned addresses of worker `slot` live in this memory (1 descriptor). Only before the first
+        /// endpoint. What no worker needs is kept for the next control process.
         public static let state: UInt32 = 3
         /// `slot` is served by these descriptors from now on; `value` is the port kind, `extra` its flags.
         public static let endpoint: UInt32 = 4
@@ -20,7 +22,8 @@ public struct Command: Equatable, Sendable {
         public static let snapshot: UInt32 = 6
         /// Forget learned addresses: of segment `slot`, or of all where it is `UInt32.max`.
         public static let flush: UInt32 = 7
-        /// Copy frames into the ring in this memory (1 descriptor). `slot` is the session, `value` a
+        /// Copy frames into the rings in this memory (1 descriptor): one for each worker, of equal size, in their order.
+        /// `slot` is the session, `value` a
         /// `CaptureFilter` kind, `extra` its endpoint or segment, `wide` the longest part of a frame to keep.
         public static let capture: UInt32 = 8
         public static let captureStop: UInt32 = 9
@@ -33,7 +36,7 @@ public struct Command: Equatable, Sendable {
         public static let refused: UInt32 = 13
     }
 
-    public static let protocolVersion: UInt32 = 2
+    public static let protocolVersion: UInt32 = 3
     /// In `wide` of `endpoint`: send there at once, but do not read before the next snapshot.
     public static let untilSnapshot: UInt64 = 1
 

@@ -32,8 +32,8 @@ final class FakeSwitch: SwitchService {
 
     func endpoints() async -> [EndpointStatus] { fixture.statuses }
 
-    func withTables<T: Sendable>(_ body: @Sendable (Snapshot, StateRegion) throws -> T) async throws -> T {
-        try body(fixture.snapshot, fixture.region)
+    func withTables<T: Sendable>(_ body: @Sendable (Snapshot, WorkerStates) throws -> T) async throws -> T {
+        try body(fixture.snapshot, WorkerStates([fixture.region]))
     }
 
     func apply(text: String, file: String, dryRun: Bool) async throws -> ApplyResult {

@@ -81,7 +81,7 @@ final class LiveFixture: @unchecked Sendable {
         memory.deallocate()
     }
 
-    var live: LiveTables { LiveTables(snapshot, region, endpoints: statuses) }
+    var live: LiveTables { LiveTables(snapshot, WorkerStates([region]), endpoints: statuses) }
 
     func endpoint(_ name: String) -> UInt32 { live.endpoint(named: name)! }
     func segment(_ name: String) -> UInt32 { live.segment(named: name)! }

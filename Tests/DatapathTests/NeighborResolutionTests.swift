@@ -203,7 +203,7 @@ import Wire
         cloud.send(advertisement(guestSix, of: guestSix.ip, to: routerSix), at: "red/fardb")
         #expect(cloud.carried == before + 2)
         for host in [1, 2, 3] {
-            let known = cloud[host].state.region.taught.neighbors.find(
+            let known = cloud[host].states[0].region.taught.neighbors.find(
                 segment: cloud[host].tables.segment("red/data"),
                 mapped(guestSix.ip),
                 now: cloud.now,

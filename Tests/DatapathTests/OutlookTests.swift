@@ -57,7 +57,7 @@ import Wire
             }
         }
         for slot in 0..<5 as Range<UInt32> {
-            #expect(small.state.region.counters[Int(slot)] == large.state.region.counters[Int(slot)])
+            #expect(small.crew.counters(slot) == large.crew.counters(slot))
             for reason in DropReason.allCases {
                 #expect(
                     small.drops(slot, reason.rawValue) == large.drops(slot, reason.rawValue),
@@ -66,7 +66,7 @@ import Wire
             }
         }
         // The sentinels: both ways of ending were met.
-        #expect(large.state.region.counters[0].sentFrames > 0)
+        #expect(large.crew.counters(0).sentFrames > 0)
         #expect(large.drops(MemorySwitch.tunnel, DropReason.unknownVNI.rawValue) > 0)
     }
 }

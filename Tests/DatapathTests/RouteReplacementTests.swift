@@ -111,7 +111,7 @@ import Wire
         let before = allocation_count()
         for i in 0..<31_250 { round(i) }
         #expect(allocation_count() - before == 0)
-        #expect(host.state.region.counters[door].receivedFrames == 32 * 31_450)
+        #expect(host.crew.counters(UInt32(door)).receivedFrames == 32 * 31_450)
         // All of it did happen.
         for event in [Event.errorSent, .echoAnswered, .arpAnswered, .fragmented, .neighborAsked, .neighborFailed] {
             #expect(host.events(event) > 100, "\(event)")

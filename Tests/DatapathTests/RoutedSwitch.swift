@@ -11,36 +11,31 @@ import Wire
 final class RoutedSwitch {
     let host: Int
     private(set) var tables: HostTables
-    let state = TestState()
+    let states: [TestState]
     private var snapshots: [TestSnapshot]
     private let ports: UnsafeMutablePointer<MemoryPort>
     private let count: Int
-    private let worker: UnsafeMutablePointer<Worker>
+    let crew: Crew
 
-    init(_ cloud: TestCloud, host: Int, now: UInt32 = 1000) throws {
+    init(_ cloud: TestCloud, host: Int, now: UInt32 = 1000, workers: Int = Crew.usual) throws {
         self.host = host
         tables = HostTables(cloud, host: host)
         let first = try TestSnapshot(tables.builder)
         snapshots = [first]
         count = tables.builder.endpoints.count
         ports = .allocate(capacity: count)
-        worker = .allocate(capacity: 1)
-        guard let made = Worker(snapshot: first.snapshot, state: state.region, now: now) else {
-            preconditionFailure("the system has no descriptors left")
-        }
-        worker.initialize(to: made)
+        states = (0..<workers).map { _ in TestState() }
+        crew = Crew(first.snapshot, states.map(\.region), now: now)
         for slot in 0..<count {
             let kind = tables.builder.endpoints[slot].kind
             let isPort = kind == EndpointKind.port || kind == EndpointKind.provider
             (ports + slot).initialize(to: MemoryPort(finishesOffloads: !isPort))
-            worker.pointee.attach(ports[slot].io, slot: UInt32(slot))
+            crew.attach(ports[slot].io, slot: UInt32(slot))
         }
     }
 
     deinit {
-        worker.deinitialize(count: 1)
         ports.deinitialize(count: count)
-        worker.deallocate()
         ports.deallocate()
     }
 
@@ -68,8 +63,8 @@ final class RoutedSwitch {
         turn(door)
     }
 
-    func turn(_ door: Door) { worker.pointee.turn(slot: UInt32(slot(door))) }
-    func turn(slot: Int) { worker.pointee.turn(slot: UInt32(slot)) }
+    func turn(_ door: Door) { crew.turn(UInt32(slot(door))) }
+    func turn(slot: Int) { crew.turn(UInt32(slot)) }
 
     func take(_ door: Door) -> MemoryFrame? { ports[slot(door)].take() }
 
@@ -89,35 +84,37 @@ final class RoutedSwitch {
     // MARK: Time and tables
 
     func advance(to second: UInt32) {
-        worker.pointee.advance(to: second)
-        worker.pointee.review()
+        crew.advance(toMilliseconds: second &* 1000)
+        crew.review()
     }
 
-    func advance(toMilliseconds time: UInt32) { worker.pointee.advance(toMilliseconds: time) }
+    func advance(toMilliseconds time: UInt32) { crew.advance(toMilliseconds: time) }
 
     /// Forwards by other tables from the next burst on. The old ones stay in memory.
     func use(_ new: HostTables) throws {
         tables = new
         let next = try TestSnapshot(new.builder, generation: UInt64(snapshots.count + 1))
         snapshots.append(next)
-        worker.pointee.use(next.snapshot)
+        crew.use(next.snapshot)
     }
 
     /// Forwards by tables that were frozen before.
-    func use(_ snapshot: TestSnapshot) { worker.pointee.use(snapshot.snapshot) }
+    func use(_ snapshot: TestSnapshot) { crew.use(snapshot.snapshot) }
 
     // MARK: Counts
 
     func drops(_ port: String, _ reason: DropReason) -> UInt64 { drops(.port(port), reason) }
 
     func drops(_ door: Door, _ reason: DropReason) -> UInt64 {
-        state.region.endpointDrops[slot(door) * StateRegion.reasons + Int(reason.rawValue)]
+        crew.drops(UInt32(slot(door)), reason.rawValue)
     }
 
-    func events(_ event: Event) -> UInt64 { state.region.events[Int(event.rawValue)] }
+    func events(_ event: Event) -> UInt64 { crew.events(event.rawValue) }
 
     func learnPathMTU(_ mtu: UInt32, to peer: String, now: UInt32) {
-        state.region.taught.learnPathMTU(mtu, peer: tables.peer(peer), now: now, snapshot: snapshot)
+        for state in states {
+            state.region.taught.learnPathMTU(mtu, peer: tables.peer(peer), now: now, snapshot: snapshot)
+        }
     }
 }
 
@@ -206,7 +203,7 @@ final class Underlay {
     /// Every host forgets what it learned about the way to a peer.
     func forgetPathMTU(of peer: String) {
         for host in hosts where host.tables.peers[peer] != nil {
-            host.state.region.taught.pathMTUs[Int(host.tables.peer(peer))].mtu = 0
+            for state in host.states { state.region.taught.pathMTUs[Int(host.tables.peer(peer))].mtu = 0 }
         }
     }
 

@@ -19,8 +19,8 @@ final class OwnedSnapshot {
 final class OwnedState {
     let region: StateRegion
 
-    init() {
-        let capacity = StateCapacity(endpoints: 32, segments: 32, attachments: 128, peers: 8, macBuckets: 256)
+    init(macBuckets: Int = 256) {
+        let capacity = StateCapacity(endpoints: 32, segments: 32, attachments: 128, peers: 8, macBuckets: macBuckets)
         let size = StateRegion.size(capacity)
         let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
@@ -34,15 +34,42 @@ final class OwnedState {
 /// Endpoint 0 and 1 are red's ports, 2 and 3 blue's, 4 the tunnel. Segment 0 is red's, segment 1 blue's.
 final class MemorySwitch {
     static let tunnel: UInt32 = 4
-    let snapshot: OwnedSnapshot
-    let state = OwnedState()
+    private(set) var snapshots: [OwnedSnapshot] = []
+    let states: [OwnedState]
+    let crew: Crew
     private let ports: UnsafeMutablePointer<MemoryPort>
-    private let worker: UnsafeMutablePointer<Worker>
 
     /// - Parameters:
     ///   - spare: attachments that nobody has: with many of them the tables are larger than caches.
     ///   - trunk: endpoint 1 is a trunk whose VLAN 7 is blue's; without a tag it is red's still.
-    init(address: IPv4Address, peer: IPv4Address, spare: Int = 0, trunk: Bool = false) throws {
+    init(
+        address: IPv4Address,
+        peer: IPv4Address,
+        spare: Int = 0,
+        trunk: Bool = false,
+        workers: Int = Crew.usual,
+        macBuckets: Int = 256
+    ) throws {
+        let snapshot = try MemorySwitch.tables(peer: peer, spare: spare, trunk: trunk)
+        snapshots = [snapshot]
+        states = (0..<workers).map { _ in OwnedState(macBuckets: macBuckets) }
+        crew = Crew(snapshot.snapshot, states.map(\.region), now: 100)
+        ports = .allocate(capacity: 5)
+        for slot in 0..<5 {
+            (ports + slot).initialize(to: MemoryPort(finishesOffloads: slot == Int(MemorySwitch.tunnel)))
+            crew.attach(ports[slot].io, slot: UInt32(slot))
+        }
+    }
+
+    /// The switch's tables. Red's segment may have another owner than before.
+    static func tables(
+        peer: IPv4Address,
+        generation: UInt64 = 1,
+        redGeneration: UInt8 = 0,
+        ageing: UInt32 = 300,
+        spare: Int = 0,
+        trunk: Bool = false
+    ) throws -> OwnedSnapshot {
         var builder = SnapshotBuilder()
         var row = PeerRecord()
         row.address = IPv6Address(mapping: peer)
@@ -67,6 +94,8 @@ final class MemorySwitch {
             segment.flags = SegmentRecord.learning
             segment.mtu = 1450
             segment.identifier = 5001 + tenant
+            segment.ageing = ageing
+            segment.generation = tenant == 0 ? redGeneration : 0
             segment.inUse = 1
             builder.segments.append(segment)
             builder.attachments.append(
@@ -87,24 +116,18 @@ final class MemorySwitch {
             builder.setFlood(segment: 1, to: [2, 3, 5, 6])
         }
         builder.attachments += Array(repeating: AttachmentRecord(), count: spare)
-        snapshot = try OwnedSnapshot(builder.freeze(generation: 1, seed: 7))
-        ports = .allocate(capacity: 5)
-        worker = .allocate(capacity: 1)
-        guard let made = Worker(snapshot: snapshot.snapshot, state: state.region, now: 100) else {
-            preconditionFailure("the system has no descriptors left")
-        }
-        worker.initialize(to: made)
-        for slot in 0..<5 {
-            (ports + slot).initialize(to: MemoryPort(finishesOffloads: slot == Int(MemorySwitch.tunnel)))
-            worker.pointee.attach(ports[slot].io, slot: UInt32(slot))
-        }
+        return try OwnedSnapshot(builder.freeze(generation: generation, seed: 7))
     }
 
     deinit {
-        worker.deinitialize(count: 1)
         ports.deinitialize(count: 5)
-        worker.deallocate()
         ports.deallocate()
+    }
+
+    /// Forwards by other tables; only one of the workers, if it is named.
+    func use(_ next: OwnedSnapshot, by number: Int? = nil) {
+        snapshots.append(next)
+        crew.use(next.snapshot, by: number)
     }
 
     private static func attachment(
@@ -136,9 +159,9 @@ final class MemorySwitch {
         )
     }
 
-    func turn(_ slot: UInt32) { worker.pointee.turn(slot: slot) }
+    func turn(_ slot: UInt32) { crew.turn(slot) }
 
-    func advance(to second: UInt32) { worker.pointee.advance(to: second) }
+    func advance(to second: UInt32) { crew.advance(toMilliseconds: second &* 1000) }
 
     func take(_ slot: UInt32) -> MemoryFrame? { ports[Int(slot)].take() }
 
@@ -146,7 +169,7 @@ final class MemorySwitch {
     func discard(_ slot: UInt32) { ports[Int(slot)].discard() }
 
     func drops(_ slot: UInt32, _ reason: UInt8) -> UInt64 {
-        state.region.endpointDrops[Int(slot) * StateRegion.reasons + Int(reason)]
+        crew.drops(slot, reason)
     }
 }
 

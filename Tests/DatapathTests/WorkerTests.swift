@@ -79,7 +79,7 @@ import Wire
         #expect(one.inject(frame(to: WorkerTests.macB, from: 0x0100_0000_0001), at: 0))
         #expect(one.inject(Array(frame(to: WorkerTests.macB, from: WorkerTests.macA).prefix(13)), at: 0))
         one.turn(0)
-        let counters = one.state.region.counters[0]
+        let counters = one.crew.counters(0)
         #expect(counters.receivedFrames == 3)
         let drops = DropReason.allCases.reduce(0) { $0 + one.drops(0, $1.rawValue) }
         #expect(drops == 3)
@@ -123,7 +123,7 @@ import Wire
         let before = allocation_count()
         for _ in 0..<31_250 { round() }
         #expect(allocation_count() - before == 0)
-        #expect(one.state.region.counters[0].receivedFrames == 32 * 31_350)
+        #expect(one.crew.counters(0).receivedFrames == 32 * 31_350)
         // The counter does count.
         let probe = allocation_count()
         _ = OwnedState()

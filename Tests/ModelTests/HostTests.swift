@@ -50,6 +50,15 @@ import Testing
             "hosts.h1.physical.physnet1",
             "`a/b` cannot be the name of an interface"
         ),
+        Row(
+            5,
+            "h2: {vtep: 192.0.2.2, workers: 0}",
+            "hosts.h2.workers",
+            "the number of workers `0` is out of range; it goes from 1 to 16"
+        ),
+        Row(5, "h2: {vtep: 192.0.2.2, workers: 17}", "hosts.h2.workers", "1 to 16"),
+        Row(5, "h2: {vtep: 192.0.2.2, workers: all}", "hosts.h2.workers", "the number of workers"),
+        Row(5, "h2: {vtep: 192.0.2.2, threads: 2}", "hosts.h2.threads", "workers"),
         Row(5, "h2: {vtep: 192.0.2.2, underlay: {mode: socket, tap: t}}", "hosts.h2.underlay.tap", "has no meaning"),
         Row(
             5,

@@ -69,6 +69,7 @@ public enum Compiler {
                 rows: rows,
                 learnable: work.learnable,
                 routes: !work.scope.routers.isEmpty,
+                workers: work.host.workers,
                 capacity: capacity
             )
         )

@@ -4,15 +4,15 @@ import Tables
 public struct MemoryEstimate: Sendable, Equatable {
     /// One snapshot. Two are there while one replaces the other.
     public var snapshot: Int
-    /// Counters of frames, bytes and drops.
+    /// Counters of frames, bytes and drops, of all workers.
     public var counters: Int
-    /// Learned addresses, when as many are learned as may be, and neighbours of routers.
+    /// Learned addresses, when as many are learned as may be, and neighbours of routers. Each worker knows all of them.
     public var learned: Int
 
     /// All of it, at the moment when it is most.
     public var total: Int { 2 * snapshot + counters + learned }
 
-    init(snapshot: Int, rows: StateCapacity, learnable: Int, routes: Bool, capacity: StateCapacity) {
+    init(snapshot: Int, rows: StateCapacity, learnable: Int, routes: Bool, workers: Int, capacity: StateCapacity) {
         func pages(_ bytes: Int) -> Int { (bytes + 4095) / 4096 * 4096 }
         let reasons = StateRegion.reasons * 8
         self.snapshot = pages(snapshot)
@@ -27,6 +27,8 @@ public struct MemoryEstimate: Sendable, Equatable {
         learned = min(pages(entries * MemoryLayout<MACTable.Entry>.stride), min(learnable, entries) * 4096)
         let neighbors = capacity.neighborBuckets * NeighborTable.width
         if routes { learned += pages(neighbors * MemoryLayout<NeighborTable.Entry>.stride) }
+        counters *= workers
+        learned *= workers
     }
 }
 

@@ -19,8 +19,8 @@ extension LiveTables {
                     outerSource: place.peer
                 ),
                 snapshot: snapshot,
-                taught: region.taught,
-                now: region.now
+                taught: states.taught(at: place.endpoint),
+                now: states.now
             )
         }
         return view(trace, FrameSummary.text(content, isPacket: place.defaults.isPacket))
@@ -211,8 +211,11 @@ extension LiveTables {
     private func mac(of address: IPAddress, segment: UInt32) -> MACAddress? {
         let told = snapshot.neighbor(segment: segment, address.mapped)
         if told != noSlot { return MACAddress(bits: snapshot.neighbors[Int(told)].mac) }
-        let known = region.taught.neighbors.find(segment: segment, address.mapped, now: region.now, snapshot: snapshot)
-        if known.state == NeighborTable.State.reachable { return MACAddress(bits: known.mac) }
+        for region in states.regions {
+            let neighbors = region.taught.neighbors
+            let known = neighbors.find(segment: segment, address.mapped, now: region.now, snapshot: snapshot)
+            if known.state == NeighborTable.State.reachable { return MACAddress(bits: known.mac) }
+        }
         var router: UInt32?
         for slot in 0..<Int(snapshot.interfaceCount) {
             let row = snapshot.interfaces[slot]

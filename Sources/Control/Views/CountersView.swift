@@ -37,7 +37,7 @@ extension LiveTables {
                 )
             },
             events: Event.allCases.map {
-                .init(name: $0.name, sentence: $0.sentence, count: region.events[Int($0.rawValue)])
+                .init(name: $0.name, sentence: $0.sentence, count: states.events(Int($0.rawValue)))
             }
         )
     }

@@ -70,7 +70,7 @@ extension LiveTables {
     private func endpoint(_ slot: UInt32, _ kind: EndpointKindName, _ attachments: [UInt32]) -> EndpointView {
         let row = snapshot.endpoints[Int(slot)]
         let status = statuses[slot]
-        let counters = region.counters[Int(slot)]
+        let counters = states.counters(endpoint: slot)
         let isTunnel = kind != .port && kind != .provider
         // An uplink's own place is no network of anybody.
         var networks = attachments.map { snapshot.attachments[Int($0)] }
@@ -128,20 +128,18 @@ extension LiveTables {
     }
 
     func endpointDrops(_ slot: UInt32, _ reason: Int) -> UInt64 {
-        region.endpointDrops[Int(slot) * StateRegion.reasons + reason]
+        states.drops(endpoint: slot, reason)
     }
 
     func segmentDrops(_ slot: UInt32, _ reason: Int) -> UInt64 {
-        region.segmentDrops[Int(slot) * StateRegion.reasons + reason]
+        states.drops(segment: slot, reason)
     }
 
     func learned(attachment: UInt32) -> Int {
-        guard Int(attachment) < region.capacity.attachments else { return 0 }
-        return Int(
-            region.macs.learned(
-                attachment: attachment,
-                generation: snapshot.attachments[Int(attachment)].generation
-            )
+        guard Int(attachment) < states.capacity.attachments else { return 0 }
+        return states.learned(
+            attachment: attachment,
+            generation: snapshot.attachments[Int(attachment)].generation
         )
     }
 }

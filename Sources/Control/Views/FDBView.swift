@@ -39,10 +39,9 @@ extension LiveTables {
     /// The addresses of one segment, or of all. `limit` 0 means all of them.
     public func fdb(segment: UInt32? = nil, limit: Int = 0) -> FDBView {
         var ages: [Place: Int] = [:]
-        let now = region.now
-        region.macs.forEach(now: now, snapshot: snapshot) { entry in
+        states.forEachStation(snapshot) { entry, age in
             guard segment == nil || entry.segment == segment else { return }
-            ages[Place(segment: entry.segment, mac: entry.mac.bits, attachment: entry.attachment)] = Int(entry.age(now))
+            ages[Place(segment: entry.segment, mac: entry.mac.bits, attachment: entry.attachment)] = Int(age)
         }
         var entries: [(Place, FDBView.Entry.Source, Int?)] = []
         snapshot.toldIndex.forEach { entry in

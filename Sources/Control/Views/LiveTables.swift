@@ -5,12 +5,12 @@ import Wire
 /// addresses, and what is known about the devices. Every view is a pure function of these; nothing here writes.
 public struct LiveTables {
     public let snapshot: Snapshot
-    public let region: StateRegion
+    public let states: WorkerStates
     let statuses: [UInt32: EndpointStatus]
 
-    public init(_ snapshot: Snapshot, _ region: StateRegion, endpoints: [EndpointStatus] = []) {
+    public init(_ snapshot: Snapshot, _ states: WorkerStates, endpoints: [EndpointStatus] = []) {
         self.snapshot = snapshot
-        self.region = region
+        self.states = states
         statuses = Dictionary(endpoints.map { ($0.slot, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -18,19 +18,19 @@ public struct LiveTables {
 
     /// Slots of endpoints that are in use and have counters.
     var endpointSlots: [UInt32] {
-        (0..<min(snapshot.endpointCount, UInt32(clamping: region.capacity.endpoints))).filter {
+        (0..<min(snapshot.endpointCount, UInt32(clamping: states.capacity.endpoints))).filter {
             snapshot.endpoints[Int($0)].kind != EndpointKind.none
         }
     }
 
     var segmentSlots: [UInt32] {
-        (0..<min(snapshot.segmentCount, UInt32(clamping: region.capacity.segments))).filter {
+        (0..<min(snapshot.segmentCount, UInt32(clamping: states.capacity.segments))).filter {
             snapshot.segments[Int($0)].inUse != 0
         }
     }
 
     var peerSlots: [UInt32] {
-        (0..<min(snapshot.peerCount, UInt32(clamping: region.capacity.peers))).filter {
+        (0..<min(snapshot.peerCount, UInt32(clamping: states.capacity.peers))).filter {
             snapshot.peers[Int($0)].inUse != 0
         }
     }

@@ -48,8 +48,7 @@ extension LiveTables {
                 Neighbor(segment: row.segment, address: row.address, mac: row.mac, state: .told, router: row.router)
             )
         }
-        let now = region.now
-        region.taught.neighbors.forEach(now: now, snapshot: snapshot) { entry in
+        states.forEachNeighbor(snapshot) { entry, age in
             guard segment == nil || entry.segment == segment else { return }
             let state: NeighborsView.State =
                 switch entry.state {
@@ -63,8 +62,7 @@ extension LiveTables {
                     address: entry.address,
                     mac: entry.mac,
                     state: state,
-                    // The datapath may be a moment ahead of the second that was read.
-                    age: now >= entry.confirmed ? Int(now - entry.confirmed) : 0
+                    age: Int(age)
                 )
             )
         }
@@ -103,7 +101,7 @@ extension LiveTables {
             let mac = MACAddress(bits: neighbor.mac)
             var place = snapshot.told(segment: neighbor.segment, mac: mac)
             if place == noSlot {
-                place = region.macs.find(segment: neighbor.segment, mac: mac, now: region.now, snapshot: snapshot)
+                place = states.find(segment: neighbor.segment, mac: mac, snapshot)
             }
             guard place != noSlot else { return entry }
             let row = snapshot.attachments[Int(place)]

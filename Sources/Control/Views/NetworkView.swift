@@ -69,7 +69,7 @@ extension LiveTables {
             ports: ports.sorted(),
             peers: peers.sorted(),
             routers: routers.sorted(),
-            learned: Int(region.macs.learned(segment: slot, generation: row.generation)),
+            learned: states.learned(segment: slot, generation: row.generation),
             macLimit: row.macLimit == 0 ? nil : Int(row.macLimit),
             macAge: Int(row.ageing),
             learning: row.learns,

@@ -13,6 +13,8 @@ public struct ProcessStatus: Codable, Sendable, Equatable {
     public var datapathUptime: Int?
     /// How often a datapath had to be started again.
     public var datapathRestarts: Int
+    /// Forwarding threads of the datapath.
+    public var workers: Int
 
     public init(
         host: String,
@@ -22,7 +24,8 @@ public struct ProcessStatus: Codable, Sendable, Equatable {
         datapathPID: Int32?,
         uptime: Int,
         datapathUptime: Int? = nil,
-        datapathRestarts: Int
+        datapathRestarts: Int,
+        workers: Int = 1
     ) {
         self.host = host
         self.version = version
@@ -32,5 +35,6 @@ public struct ProcessStatus: Codable, Sendable, Equatable {
         self.uptime = uptime
         self.datapathUptime = datapathUptime
         self.datapathRestarts = datapathRestarts
+        self.workers = workers
     }
 }

@@ -34,17 +34,14 @@ extension LiveTables {
         return StatusView(
             process: process,
             generation: snapshot.generation,
-            appliedGeneration: region.appliedGeneration,
+            appliedGeneration: states.appliedGeneration,
             endpoints: .init(up: endpoints.count { $0.state == "up" }, total: endpoints.count),
             tenants: Set(segments.map { snapshot.segments[Int($0)].tenant }).count,
             networks: segments.count,
             routers: routerSlots.count,
             peers: peerSlots.count,
             learned: segments.reduce(0) { sum, slot in
-                sum
-                    + Int(
-                        region.macs.learned(segment: slot, generation: snapshot.segments[Int(slot)].generation)
-                    )
+                sum + states.learned(segment: slot, generation: snapshot.segments[Int(slot)].generation)
             },
             drops: endpoints.reduce(0) { $0 &+ $1.drops },
             troubles: endpoints.filter { $0.state != "up" || !$0.detail.isEmpty }.map {

@@ -63,19 +63,17 @@ extension LiveTables {
 
     private func tunnel(to slot: UInt32, named name: String) -> TunnelView {
         let row = snapshot.peers[Int(slot)]
-        let counters = region.peerCounters[Int(slot)]
-        let learned = region.taught.pathMTUs[Int(slot)]
+        let counters = states.counters(peer: slot)
+        let learned = states.learnedPathMTU(peer: slot, snapshot)
         let told = row.pathMTU == 0 ? nil : Int(row.pathMTU)
-        let holds = region.taught.pathMTU(slot, now: region.now, snapshot: snapshot)
-        let isLearned = holds != row.pathMTU
         return TunnelView(
             peer: address(peer: slot),
             name: name,
             kinds: [],
             networks: [],
             pathMTU: told,
-            learnedPathMTU: isLearned ? Int(holds) : nil,
-            learnedAge: isLearned ? Int(region.now &- learned.learned) : nil,
+            learnedPathMTU: learned.map { Int($0.mtu) },
+            learnedAge: learned.map { Int($0.age) },
             received: TrafficView(frames: counters.receivedFrames, bytes: counters.receivedBytes),
             sent: TrafficView(frames: counters.sentFrames, bytes: counters.sentBytes)
         )

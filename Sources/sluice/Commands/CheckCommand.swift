@@ -108,6 +108,8 @@ struct CheckReport: Codable {
     struct Memory: Codable {
         var host: String
         var ports: Int
+        /// Threads that forward.
+        var workers: Int
         /// Bytes; see `MemoryEstimate`.
         var snapshot: Int
         var counters: Int
@@ -161,6 +163,7 @@ struct CheckReport: Codable {
                     Memory(
                         host: host.name,
                         ports: compiled.endpoints.count { $0.key.tenant != nil },
+                        workers: host.workers,
                         snapshot: estimate.snapshot,
                         counters: estimate.counters,
                         learned: estimate.learned,
@@ -195,6 +198,7 @@ struct CheckReport: Codable {
         var hosts = TextTable(
             .text("HOST"),
             .number("PORTS"),
+            .number("WORKERS"),
             .number("MEMORY"),
             .number("SNAPSHOT"),
             .number("COUNTERS"),
@@ -204,6 +208,7 @@ struct CheckReport: Codable {
             hosts.add(
                 host.host,
                 "\(host.ports)",
+                "\(host.workers)",
                 Amounts.bytes(UInt64(host.total)),
                 Amounts.bytes(UInt64(host.snapshot)),
                 Amounts.bytes(UInt64(host.counters)),
@@ -214,8 +219,8 @@ struct CheckReport: Codable {
         let hidden = self.paths.count - Self.shownPaths
         let note = hidden > 0 ? "\n… and \(hidden) more paths; --json has all." : ""
         let legend = """
-            Memory at its most: two snapshots while one replaces the other, counters, and as many learned addresses as \
-            may be. MTUs for an underlay of \(underlayMTU) bytes.
+            Memory at its most: two snapshots while one replaces the other, and for each worker counters and as many \
+            learned addresses as may be. MTUs for an underlay of \(underlayMTU) bytes.
             """
         let tables = [networks, routerTable(), tunnelTable(), paths].filter { !$0.isEmpty }.map { $0.render(style) }
         return tables.joined(separator: "\n\n") + note + "\n\n" + hosts.render(style) + "\n\n" + legend

@@ -19,7 +19,9 @@ final class DatapathLink {
     /// What a running datapath hands to a new control process.
     struct Inheritance {
         var endpoints: [(command: Command, fds: [Int32])] = []
-        var state: Int32?
+        /// By number.
+        var states: [UInt32: Int32] = [:]
+        var workers = 1
         var snapshot: Int32?
         var generation: UInt64 = 0
     }
@@ -31,7 +33,7 @@ final class DatapathLink {
 
     /// Starts a datapath that listens at `path`. The listening socket is made here and inherited, so that it can be
     /// connected to at once.
-    static func spawn(path: String, pidFile: String, log: String) throws -> DatapathLink {
+    static func spawn(path: String, pidFile: String, log: String, workers: Int) throws -> DatapathLink {
         let listener = try listen(at: path)
         defer { close(listener) }
         let program = executable()
@@ -48,7 +50,7 @@ final class DatapathLink {
         environment[LabRecord.environmentKey] = getenv(LabRecord.environmentKey).map { String(cString: $0) }
         let spawn = Spawn(
             path: program,
-            arguments: [program, "--listen", "3", "--pid-file", pidFile],
+            arguments: [program, "--listen", "3", "--pid-file", pidFile, "--workers", "\(workers)"],
             environment: environment,
             descriptors: [(quiet, 0), (journal, 1), (journal, 2), (listener, 3)],
             isDetached: true,
@@ -83,8 +85,9 @@ final class DatapathLink {
             case Command.Kind.welcome:
                 link.pid = Int32(truncatingIfNeeded: command.value)
                 inheritance.generation = command.wide
+                inheritance.workers = max(1, Int(command.extra))
             case Command.Kind.endpoint: inheritance.endpoints.append((command, fds))
-            case Command.Kind.state: inheritance.state = fds.first
+            case Command.Kind.state: inheritance.states[command.slot] = fds.first
             case Command.Kind.snapshot: inheritance.snapshot = fds.first
             case Command.Kind.done: return (link, inheritance)
             case Command.Kind.refused:
@@ -230,14 +233,24 @@ final class DatapathLink {
         }
     }
 
+    /// Kills the datapath process and waits until none of its threads runs any more, so that another can take its place.
+    func kill() {
+        guard pid > 0 else { return }
+        Glibc.kill(pid, SIGKILL)
+        var item = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        // Its end of the socket closes with the last thread.
+        while poll(&item, 1, 2000) > 0, receive(timeout: 0) != nil {}
+        reap()
+    }
+
     /// Ends the datapath process.
     func terminate() {
         guard pid > 0 else { return }
-        kill(pid, SIGTERM)
+        Glibc.kill(pid, SIGTERM)
         var item = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
         // Its end of the socket closes when it is gone.
         while poll(&item, 1, 2000) > 0, receive(timeout: 0) != nil {}
-        kill(pid, SIGKILL)
+        Glibc.kill(pid, SIGKILL)
         var status: Int32 = 0
         waitpid(pid, &status, 0)
     }

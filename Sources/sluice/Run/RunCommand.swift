@@ -83,7 +83,7 @@ struct RunCommand: AsyncParsableCommand {
         } catch {
             throw CommandFailure("\(named.mark.problem("\(error)"))")
         }
-        try await serve(main, directory, first, logger)
+        try await serve(main, directory, first, named.workers, logger)
     }
 
     /// Brings the switch up and runs it until it is told to end.
@@ -91,11 +91,12 @@ struct RunCommand: AsyncParsableCommand {
         _ main: Switch,
         _ directory: RunDirectory,
         _ first: FirstFile,
+        _ workers: Int,
         _ logger: Logger
     ) async throws {
         let signals = SignalStream([SIGINT, SIGTERM, SIGHUP])
         do {
-            if try await main.begin() {
+            if try await main.begin(workers: workers) {
                 await main.resume(first)
             } else {
                 let result = try await main.begin(first)

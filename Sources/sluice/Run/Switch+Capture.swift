@@ -7,22 +7,42 @@ import Ports
 import Rings
 import Tables
 
-/// A ring that the datapath fills and a reader that turns it into pcapng.
+/// Rings that the datapath's workers fill and a reader that turns them into pcapng.
 final class CaptureSession {
     let memory: SharedMemory
-    let ring: SPSCRing
+    /// One for each worker.
+    let rings: [SPSCRing]
     let composer: CaptureComposer
     var reader: Task<Void, Never>?
 
-    init(memory: SharedMemory, ring: SPSCRing, composer: CaptureComposer) {
+    init(memory: SharedMemory, rings: [SPSCRing], composer: CaptureComposer) {
         self.memory = memory
-        self.ring = ring
+        self.rings = rings
         self.composer = composer
+    }
+
+    /// The ring with the oldest record, so that frames of several workers stand in the order of time.
+    func next() -> (ring: SPSCRing, record: UnsafeRawBufferPointer)? {
+        guard rings.count > 1 else { return rings[0].peek().map { (rings[0], $0) } }
+        var oldest: (ring: SPSCRing, record: UnsafeRawBufferPointer, time: UInt64)?
+        for ring in rings {
+            guard let record = ring.peek() else { continue }
+            let isHeaded = record.count >= MemoryLayout<CaptureHeader>.size
+            let time = isHeaded ? record.loadUnaligned(as: CaptureHeader.self).time : 0
+            if let known = oldest, known.time <= time { continue }
+            oldest = (ring, record, time)
+        }
+        return oldest.map { ($0.ring, $0.record) }
     }
 }
 
 extension Switch {
-    private static var ringBytes: Int { 8 << 20 }
+    /// Bytes of each worker's ring: a power of two, 8 MiB together, and not too small for a burst of super-frames.
+    private static func ringBytes(_ workers: Int) -> Int {
+        var bytes = 8 << 20
+        while bytes > 1 << 20, bytes * workers > 8 << 20 { bytes >>= 1 }
+        return bytes
+    }
     /// Sessions that the datapath serves at a time.
     private static var maximumCaptures: UInt32 { 4 }
 
@@ -37,8 +57,10 @@ extension Switch {
                 advice: "End one of them first."
             )
         }
-        let memory = try SharedMemory.create("sluice-capture", size: SPSCRing.memorySize(capacity: Switch.ringBytes))
-        let ring = SPSCRing.format(memory.base, capacity: Switch.ringBytes)
+        let capacity = Switch.ringBytes(workers)
+        let size = SPSCRing.memorySize(capacity: capacity)
+        let memory = try SharedMemory.create("sluice-capture", size: workers * size)
+        let rings = (0..<workers).map { SPSCRing.format(memory.base + $0 * size, capacity: capacity) }
         let (kind, subject): (UInt32, UInt32) =
             switch request.filter {
             case .all: (CaptureFilter.all, noSlot)
@@ -60,7 +82,7 @@ extension Switch {
         let (stream, continuation) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingOldest(4096))
         let session = CaptureSession(
             memory: memory,
-            ring: ring,
+            rings: rings,
             composer: CaptureComposer(snapshot: snapshot, request)
         )
         captures[slot] = session
@@ -82,9 +104,9 @@ extension Switch {
     /// Takes what the datapath has left in the ring, as whole pcapng blocks; nil once the session has ended.
     private func readCapture(_ slot: UInt32) -> [UInt8]? {
         guard let session = captures[slot] else { return nil }
-        while session.composer.count < 1 << 20, let record = session.ring.peek() {
+        while session.composer.count < 1 << 20, let (ring, record) = session.next() {
             session.composer.append(record, snapshot: self.snapshot)
-            session.ring.release()
+            ring.release()
         }
         return session.composer.take()
     }

@@ -32,10 +32,11 @@ extension Switch {
     /// to blame for; the switch then goes on exactly as before.
     func commit(_ new: TopologyFile) throws -> ApplyResult {
         let mtu = underlayMTU(new.topology)
+        let notes = restartNotes(new.topology)
         try realise(Target(topology: new.topology, text: new.text, underlayMTU: mtu))
         let changes = Topology.difference(from: source?.topology, to: new.topology)
         source = new
-        return result(changes, applied: true, mtu, warnings(mtu))
+        return result(changes, applied: true, mtu, warnings(mtu) + notes)
     }
 
     /// The same for the next version of the file in force.
@@ -47,10 +48,11 @@ extension Switch {
         new.apply(edit)
         do {
             let underlayMTU = underlayMTU(new.topology)
+            let notes = restartNotes(new.topology)
             try realise(Target(topology: new.topology, text: new.text, underlayMTU: underlayMTU, edit: edit))
             source = new
             if let before, mtu == underlayMTU, edit.changedMACs != nil { warned = before }
-            return result(edit.changes, applied: true, underlayMTU, warnings(underlayMTU))
+            return result(edit.changes, applied: true, underlayMTU, warnings(underlayMTU) + notes)
         } catch {
             new.apply(edit.inverse)
             source = new
@@ -62,7 +64,7 @@ extension Switch {
     func preview(_ new: Topology, _ changes: [Change]) throws -> ApplyResult {
         let mtu = underlayMTU(new)
         _ = try compile(new, mtu, indexes: interfaceIndexes(served))
-        return result(changes, applied: false, mtu, new.warnings(underlayMTU: mtu))
+        return result(changes, applied: false, mtu, new.warnings(underlayMTU: mtu) + restartNotes(new))
     }
 
     private func result(_ changes: [Change], applied: Bool, _ mtu: Int, _ warnings: [Problem]) -> ApplyResult {
@@ -114,6 +116,7 @@ extension Switch {
         } catch {
             logger.warning("the applied file could not be kept for a restart", metadata: ["error": "\(error)"])
         }
+        followWorkers(of: target.topology)
     }
 
     /// The snapshot of what is wanted. `before` is the one that was made when other interfaces stood.
@@ -137,6 +140,24 @@ extension Switch {
             allocation: new.allocation,
             indexes: indexes
         )
+    }
+
+    /// What the operator should know before the number of workers changes.
+    private func restartNotes(_ new: Topology) -> [Problem] {
+        guard datapath != nil, let host = new.hosts.first(where: { $0.name == settings.host }), host.workers != workers
+        else { return [] }
+        return [
+            host.workersMark.problem(
+                "another number of workers (\(workers) -> \(host.workers)) takes a restart of the datapath: frames wait "
+                    + "for some hundredths of a second, and what was learned and counted is kept"
+            )
+        ]
+    }
+
+    /// Has as many workers as the file in force says.
+    private func followWorkers(of topology: Topology) {
+        guard let host = topology.hosts.first(where: { $0.name == settings.host }), host.workers != workers else { return }
+        changeWorkers(to: host.workers)
     }
 
     /// What the command line says, or what the device with the VTEP's address, or the uplink's bridge or device, has.

@@ -44,6 +44,19 @@ extension Switch {
         tryStart()
     }
 
+    /// Starts the datapath again with another number of workers. Meanwhile frames wait in their devices.
+    func changeWorkers(to count: Int) {
+        workers = count
+        // One that is being started already will have them.
+        guard let old = datapath else { return }
+        pump.forget(old.socket)
+        datapath = nil
+        for slot in captures.keys { endCapture(slot) }
+        old.kill()
+        logger.notice("the datapath is started again", metadata: ["workers": "\(count)"])
+        tryStart()
+    }
+
     private func tryStart() {
         guard datapath == nil else { return }
         do {

@@ -18,7 +18,8 @@ extension Switch: SwitchService {
             datapathPID: datapath?.pid,
             uptime: Int((now - started) / 1_000_000_000),
             datapathUptime: datapath == nil ? nil : Int((now - datapathStarted) / 1_000_000_000),
-            datapathRestarts: restarts
+            datapathRestarts: restarts,
+            workers: workers
         )
     }
 
@@ -29,11 +30,12 @@ extension Switch: SwitchService {
         }
     }
 
-    func withTables<T: Sendable>(_ body: @Sendable (Snapshot, StateRegion) throws -> T) throws -> T {
-        guard let snapshot, let region else {
+    func withTables<T: Sendable>(_ body: @Sendable (Snapshot, WorkerStates) throws -> T) throws -> T {
+        guard let snapshot, regions.count >= workers else {
             throw ServiceError(.unavailable, "the switch has no tables yet", advice: "Try again in a moment.")
         }
-        return try body(snapshot, region)
+        let states = WorkerStates(Array(regions.prefix(workers)), former: Array(regions.dropFirst(workers)))
+        return try body(snapshot, states)
     }
 
     func apply(text: String, file: String, dryRun: Bool) throws -> ApplyResult {

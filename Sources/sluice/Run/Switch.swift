@@ -56,8 +56,13 @@ actor Switch {
     var datapathStarted: UInt64 = 0
     var restarts = 0
     var recentRestarts: [UInt64] = []
-    var state: SharedMemory?
-    var region: StateRegion?
+    /// Of its workers, by number, then of workers that an earlier datapath had.
+    var states: [SharedMemory] = []
+    var regions: [StateRegion] = []
+    /// Workers of the datapath that runs, or that is to be started.
+    var workers = 1
+    /// So many of the regions know all that was learned; the others were not told any more.
+    var informed = 0
     var image: SharedMemory?
     var snapshot: Snapshot?
 
@@ -75,8 +80,8 @@ actor Switch {
 
     // MARK: Life
 
-    /// Takes over a running datapath, or starts one. Returns whether one was running.
-    func begin() throws -> Bool {
+    /// Takes over a running datapath, or starts one with this many workers. Returns whether one was running.
+    func begin(workers: Int) throws -> Bool {
         if let (link, inheritance) = try DatapathLink.adopt(
             path: settings.path("datapath.sock"),
             pidFile: settings.path("datapath.pid")
@@ -84,7 +89,7 @@ actor Switch {
             try takeOver(link, inheritance)
             return true
         }
-        try makeState()
+        self.workers = workers
         try startDatapath()
         return false
     }
@@ -127,24 +132,42 @@ actor Switch {
 
     // MARK: The datapath process
 
-    private func makeState() throws {
-        let capacity = StateCapacity.standard
-        let memory = try SharedMemory.create("sluice-state", size: StateRegion.size(capacity))
-        StateRegion.format(memory.base, capacity, seed: seed)
-        region = StateRegion(memory.base, count: memory.count)
-        state = memory
+    /// A region for each worker. One that the last datapath had no worker for begins with what the first one knows.
+    private func prepareStates() throws {
+        for number in 0..<workers where number >= informed {
+            if number == states.count {
+                let capacity = regions.first?.capacity ?? .standard
+                let memory = try SharedMemory.create("sluice-state", size: StateRegion.size(capacity))
+                StateRegion.format(memory.base, capacity, seed: regions.first?.seed ?? seed)
+                try keep(memory)
+            }
+            if number > 0 { regions[number].copyTaught(from: regions[0]) }
+        }
+        informed = workers
+    }
+
+    private func keep(_ memory: SharedMemory) throws {
+        guard let region = StateRegion(memory.base, count: memory.count) else {
+            throw SystemRefusal("use the datapath's state", "it is of another version", errno: EPROTO)
+        }
+        states.append(memory)
+        regions.append(region)
     }
 
     func startDatapath() throws {
+        try prepareStates()
         let link = try DatapathLink.spawn(
             path: settings.path("datapath.sock"),
             pidFile: settings.path("datapath.pid"),
-            log: settings.path("datapath.log")
+            log: settings.path("datapath.log"),
+            workers: workers
         )
         datapath = link
         datapathStarted = linux_monotonic()
         pump.watch(link.socket)
-        if let state { link.send(Command(Command.Kind.state), fds: [state.fd]) }
+        for (number, memory) in states.enumerated() {
+            link.send(Command(Command.Kind.state, slot: UInt32(number)), fds: [memory.fd])
+        }
         for (slot, endpoint) in served { attach(slot, endpoint) }
         // A datapath begins to read with its first snapshot: until then frames wait in their devices.
         if let image, let snapshot {
@@ -159,11 +182,12 @@ actor Switch {
         datapath = link
         datapathStarted = linux_monotonic()
         pump.watch(link.socket)
-        if let fd = inheritance.state {
-            let memory = try SharedMemory.adopt(fd, writable: true)
-            region = StateRegion(memory.base, count: memory.count)
-            state = memory
+        for number in inheritance.states.keys.sorted() {
+            guard let fd = inheritance.states[number] else { continue }
+            try keep(try SharedMemory.adopt(fd, writable: true))
         }
+        workers = inheritance.workers
+        informed = min(workers, regions.count)
         if let fd = inheritance.snapshot {
             let memory = try SharedMemory.adopt(fd, writable: false)
             let view = try Snapshot(validating: UnsafeRawBufferPointer(start: memory.base, count: memory.count))

@@ -11,7 +11,8 @@ enum ShowText {
         table.add("control", "process \(process.controlPID), up \(Amounts.duration(process.uptime))")
         if let pid = process.datapathPID {
             let up = process.datapathUptime.map { ", up \(Amounts.duration($0))" } ?? ""
-            table.add("datapath", "process \(pid)\(up), started again \(times(process.datapathRestarts))")
+            let workers = plural(process.workers, "worker")
+            table.add("datapath", "process \(pid), \(workers)\(up), started again \(times(process.datapathRestarts))")
         } else {
             table.add("datapath", style.bad("not running"))
         }
