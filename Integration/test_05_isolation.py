@@ -16,6 +16,7 @@ from support.interface import Interface, token
 from support.lab import Lab
 from support.namespaces import link, mac_of
 from support.topology import network, port, topology
+from support.workers import with_workers
 
 RED, BLUE = "red", "blue"
 VTEPS = {"h1": "192.0.2.1", "h2": "192.0.2.2"}
@@ -72,10 +73,10 @@ def cloud(transport):
 class Stage:
     """The lab of one transport, with all tenants' interfaces and the wires between the hosts under watch."""
 
-    def __init__(self, transport, directory):
+    def __init__(self, transport, directory, workers=None):
         self.transport = transport
         file = directory / f"isolation-{transport}.yaml"
-        file.write_text(json.dumps(cloud(transport), indent=1))
+        file.write_text(json.dumps(with_workers(cloud(transport), workers), indent=1))
         self.lab = Lab(file)
         self.lab.up()
         try:

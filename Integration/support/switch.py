@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 from .shell import SLUICE, run, start, wait_until
+from .workers import with_workers
 
 
 class Questions:
@@ -110,18 +111,19 @@ class _Difference:
 class Switch(Questions):
     """`sluice run` for one host of a topology."""
 
-    def __init__(self, namespace, topology, directory, host="h1", underlay_mtu=1500, wait=True):
+    def __init__(self, namespace, topology, directory, host="h1", underlay_mtu=1500, wait=True, workers=None):
         self.namespace, self.host, self.directory = namespace, host, str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.file = os.path.join(self.directory, "topology.yaml")
         self.log = os.path.join(self.directory, "sluice.log")
-        self.underlay_mtu = underlay_mtu
+        self.underlay_mtu, self.workers = underlay_mtu, workers
         self.write(topology)
         self.process = None
         self.run(wait)
 
     def write(self, topology):
         """The topology, as text or as Python values (JSON is YAML)."""
+        topology = with_workers(topology, self.workers)
         with open(self.file, "w") as file:
             file.write(topology if isinstance(topology, str) else json.dumps(topology, indent=1))
 
