@@ -91,19 +91,20 @@ extension MACTable {
     }
 
     /// Becomes equal to another table of the same size and seed. Nobody may be writing either of them.
-    func copy(from other: MACTable, attachments: Int, segments: Int) {
+    func copy(from other: MACTable) {
         for page in 0..<pageCount where occupied[page] != 0 || other.occupied[page] != 0 {
             let start = page * MACTable.entriesPerPage
             let end = min(start + MACTable.entriesPerPage, Int(bucketCount) * MACTable.width)
+            // Only counts that an entry stands for are touched: the others' pages take neither memory nor time.
+            for i in start..<end where entries[i].key != 0 { copyCounts(of: entries[i], from: other) }
+            for i in start..<end where other.entries[i].key != 0 { copyCounts(of: other.entries[i], from: other) }
             (entries + start).update(from: other.entries + start, count: end - start)
             occupied[page] = other.occupied[page]
         }
-        // Pages without a count stay untouched, so that they take no memory.
-        for i in 0..<attachments where attachmentCounts[i] != other.attachmentCounts[i] {
-            attachmentCounts[i] = other.attachmentCounts[i]
-        }
-        for i in 0..<segments where segmentCounts[i] != other.segmentCounts[i] {
-            segmentCounts[i] = other.segmentCounts[i]
-        }
+    }
+
+    private func copyCounts(of entry: Entry, from other: MACTable) {
+        attachmentCounts[Int(entry.attachment)] = other.attachmentCounts[Int(entry.attachment)]
+        segmentCounts[Int(entry.segment)] = other.segmentCounts[Int(entry.segment)]
     }
 }

@@ -108,10 +108,18 @@ extension NeighborTable {
     func copy(from other: NeighborTable) {
         for page in 0..<pageCount where occupied[page] != 0 || other.occupied[page] != 0 {
             let range = entries(ofPage: page)
+            // Only counts that an entry stands for are touched: the others' pages take neither memory nor time.
+            for i in range {
+                copyCount(of: entries[i].segment, from: other)
+                copyCount(of: other.entries[i].segment, from: other)
+            }
             (entries + range.lowerBound).update(from: other.entries + range.lowerBound, count: range.count)
             occupied[page] = other.occupied[page]
         }
-        for i in 0..<Int(segmentCapacity) where counts[i] != other.counts[i] { counts[i] = other.counts[i] }
+    }
+
+    private func copyCount(of segment: UInt32, from other: NeighborTable) {
+        if segment < segmentCapacity { counts[Int(segment)] = other.counts[Int(segment)] }
     }
 
     /// - Returns: the new entry, or -1 if there is no room.

@@ -185,7 +185,7 @@ public struct StateRegion {
     /// size and one seed. Nobody may be writing either of them.
     public func copyTaught(from other: StateRegion) {
         guard capacity == other.capacity, seed == other.seed else { return }
-        macs.copy(from: other.macs, attachments: capacity.attachments, segments: capacity.segments)
+        macs.copy(from: other.macs)
         taught.neighbors.copy(from: other.taught.neighbors)
         for i in 0..<capacity.peers where taught.pathMTUs[i] != other.taught.pathMTUs[i] {
             taught.pathMTUs[i] = other.taught.pathMTUs[i]

@@ -219,6 +219,12 @@ import Wire
         #expect(other.region.macs.find(segment: 0, mac: MACAddress(bits: alice), now: 100, snapshot: snapshot) == 0)
         #expect(other.region.macs.learned(segment: 0, generation: 0) == 1)
         #expect(other.region.counters[0].receivedFrames == 0)
+        // And one that knew something else is as the first one is.
+        _ = other.region.macs.learn(mac: MACAddress(bits: bob), attachment: 1, now: 100, snapshot: snapshot)
+        other.region.copyTaught(from: one.states[0].region)
+        #expect(other.region.macs.find(segment: 0, mac: MACAddress(bits: bob), now: 100, snapshot: snapshot) == noSlot)
+        #expect(other.region.macs.learned(segment: 0, generation: 0) == 1)
+        #expect(other.region.macs.learned(attachment: 1, generation: 0) == 0)
     }
 
     @Test("endpoints are spread over the workers, each to one")
