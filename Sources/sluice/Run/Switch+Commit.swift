@@ -156,7 +156,9 @@ extension Switch {
 
     /// Has as many workers as the file in force says.
     private func followWorkers(of topology: Topology) {
-        guard let host = topology.hosts.first(where: { $0.name == settings.host }), host.workers != workers else { return }
+        guard let host = topology.hosts.first(where: { $0.name == settings.host }), host.workers != workers else {
+            return
+        }
         changeWorkers(to: host.workers)
     }
 
