@@ -30,7 +30,7 @@ class SluiceContender(Contender):
         os.makedirs(directory)
         path = os.path.join(directory, "check.json")
         made = Switch.__new__(Switch)
-        made.file = path
+        made.file, made.workers = path, None
         made.write(file)
         verdict = run(SLUICE, "check", path, check=False)
         if verdict.status != 0:

@@ -326,9 +326,9 @@ SEGMENTS = {"vxlan": ("vxlan", 5001), "gre": ("gre", 5001)}
 
 
 @pytest.fixture(scope="module", params=SEGMENTS)
-def cloud(request, module_bench):
+def cloud(request, module_bench, tmp_path_factory):
     """Five hosts on one wire: two with uplink TAPs, one on sockets, two with devices."""
-    bench = module_bench
+    bench = type(module_bench)(str(tmp_path_factory.mktemp(request.param)))
     bench.namespaces.make("fabric", *(f"m{i}" for i in HOSTS), *(f"t{i}" for i in HOSTS))
     ip("fabric", "link add name wire type bridge mcast_snooping 0", "link set wire up")
     hosts, ports = {}, {}
@@ -347,10 +347,7 @@ def cloud(request, module_bench):
     for i, mode in HOSTS.items():
         made[i - 1].mode = mode
     yield made
-    for switch in made:
-        switch.stop()
-    for name in ("fabric", *(f"m{i}" for i in HOSTS), *(f"t{i}" for i in HOSTS)):
-        bench.namespaces.remove(name)
+    bench.close()
 
 
 def test_everybody_reaches_everybody(cloud):

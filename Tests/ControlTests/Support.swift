@@ -16,7 +16,8 @@ final class Mapped {
         snapshot = try Snapshot(validating: UnsafeRawBufferPointer(start: copy, count: image.count))
     }
 
-    deinit { base.deallocate() }
+    // Its memory is never given back: the snapshot is a view that keeps nothing alive, and this object's life may end with
+    // its last use, which is before the view's.
 }
 
 /// Reproducible randomness (SplitMix64); failing tests print the seed.
