@@ -105,3 +105,25 @@ def test_the_other_commands_say_what_they_need(home):
     assert done.status == 1 and "lab run" in done.errors, done
 
 
+
+
+# Pings through GRE and IP in IP, says what became of the uplink, moves some data.
+UPLINK = """
+set -e
+"$0" lab exec "$SLUICE_LAB_FILE" blue/web -- ping -n -q -c 2 -i 0.2 10.0.0.12
+"$0" lab exec "$SLUICE_LAB_FILE" red/web -- ping -n -q -c 2 -i 0.2 10.9.0.10
+"$0" show uplinks --host h1
+"$0" lab exec "$SLUICE_LAB_FILE" blue/db -- iperf3 -s -1 -D --logfile /dev/null
+sleep 0.5
+"$0" lab exec "$SLUICE_LAB_FILE" blue/web -- iperf3 -n 50M -c 10.0.0.12
+exit 23
+"""
+
+
+def test_without_programs_super_frames_are_cut(home):
+    """No program may be put on a device here: what would leave an uplink whole is cut, and `show` says why."""
+    shutil.copy(os.path.join(CONFIGS, "underlay-device.yaml"), home)
+    done = run_as("nobody, root of a user namespace", home, f"{home}/sluice", "lab", "run",
+                  f"{home}/underlay-device.yaml", "--", "sh", "-c", UPLINK, f"{home}/sluice")
+    assert done.status == 23, done
+    assert "super-frames are cut here" in done.output and "CAP_BPF" in done.output, done
