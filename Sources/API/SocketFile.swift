@@ -1,16 +1,19 @@
 import Glibc
+import Synchronization
 
 /// The path of the API's socket, from making to removal.
 ///
 /// A socket is bound in a directory that only its owner can enter, gets its mode there, and is moved to its place when
 /// it is complete: there is no moment in which somebody else can connect, and a socket that a killed switch left behind
 /// is replaced by the same step. One that still answers is left alone.
-struct SocketFile: Sendable {
+final class SocketFile: Sendable {
     /// `sockaddr_un` holds 107 bytes and a zero; the staging directory needs some.
     static let longest = 100
 
     let path: String
     private let directory: String
+    /// The socket that was put at `path`.
+    private let published = Mutex<ino_t?>(nil)
     var stagedPath: String { directory + "/s" }
 
     /// Prepares the staging directory beside `path`.
@@ -44,6 +47,7 @@ struct SocketFile: Sendable {
 
     /// Moves the bound socket to its place.
     func publish() throws(ServiceError) {
+        let staged = Self.inode(stagedPath)
         guard chmod(stagedPath, 0o600) == 0, rename(stagedPath, path) == 0 else {
             throw ServiceError(
                 .failed,
@@ -51,14 +55,21 @@ struct SocketFile: Sendable {
                 advice: "Its directory must be writable."
             )
         }
+        published.withLock { $0 = staged }
         rmdir(directory)
     }
 
-    /// Removes whatever is left, unless another switch has taken the place.
+    /// Removes whatever is left, unless another switch has taken the place. Whether anybody answers there would not tell:
+    /// our own socket may still be closing.
     func remove() {
         unlink(stagedPath)
         rmdir(directory)
-        if !Self.answers(path) { unlink(path) }
+        if let ours = published.withLock({ $0 }), Self.inode(path) == ours { unlink(path) }
+    }
+
+    private static func inode(_ path: String) -> ino_t? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_ino : nil
     }
 
     /// Whether somebody accepts connections at `path`.
