@@ -135,7 +135,8 @@ def test_flows_keep_their_order(six, workers):
     for a, b, number in flows:
         result = results[number]
         assert result["late"] == 0 and result["twice"] == 0, f"{a} to {b}: {result}"
-        assert result["count"] > COUNT / 10, f"{a} to {b}: {result}"
+        # How many get through such a flood is the machine's; these are enough for one to overtake another.
+        assert result["count"] > 500, f"{a} to {b}: {result}"
     assert set(drops.counts) <= {"queueFull"}, drops
     inner = [flow for flow in flows if "far" not in flow]
     missing = sum(COUNT - results[number]["count"] - results[number]["overflow"] for _, _, number in inner)
