@@ -11,13 +11,15 @@ func decapsulateVXLAN<R: Recorder>(
     _ recorder: inout R
 ) -> DropReason? {
     if snapshot.isTenantInterface(frame.outerInterface) { return .tunnelFromTenant }
-    return enterVXLAN(frame, at: 0, &journey, snapshot, &recorder)
+    return enterVXLAN(frame.endpoint, at: 0, &journey, snapshot, &recorder)
 }
 
 /// The same where the VXLAN header stands `start` bytes behind the first.
+///
+/// - Parameter way: what stands for the endpoint in keys.
 @inline(__always)
 func enterVXLAN<R: Recorder>(
-    _ frame: Frame,
+    _ way: UInt32,
     at start: Int,
     _ journey: inout Journey,
     _ snapshot: Snapshot,
@@ -30,7 +32,7 @@ func enterVXLAN<R: Recorder>(
     guard header.isValid else { return .vxlanNoVNI }
     recorder.note("decapsulate", "VXLAN, VNI \(header.vni), from \(describeAddress(journey.outerSource))")
     journey.remove(tunnelHeader: start + VXLANHeader.length)
-    return enterTunnel(frame.endpoint, header.vni, unknown: .unknownVNI, &journey, snapshot)
+    return enterTunnel(way, header.vni, unknown: .unknownVNI, &journey, snapshot)
 }
 
 /// Takes a GRE header with a key off (RFC 2784, RFC 2890).

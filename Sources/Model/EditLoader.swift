@@ -200,23 +200,12 @@ extension Loader {
             hostNumbers[host.name] = number
             physicalNames.formUnion(host.physical.map(\.name))
             for vtep in host.vteps { vteps[vtep] = Claim(owner: "host \(host.name)", line: host.mark.line) }
-            for interface in host.physical.map(\.device) + host.underlay.interfaces {
+            for interface in host.physical.map(\.device) + [host.underlay.interface].compactMap(\.self) {
                 interfaces[InterfaceKey(scope: .host(host.name), name: interface)] = Claim(
                     owner: host.mark.path,
                     line: host.mark.line
                 )
             }
-        }
-    }
-}
-
-extension Underlay {
-    /// The interfaces of the host that nobody else may have.
-    fileprivate var interfaces: [String] {
-        switch self {
-        case .socket: []
-        case .tap(let tap, _, _, _): [tap]
-        case .device(let device, _, _): [device]
         }
     }
 }

@@ -84,6 +84,14 @@ public enum Underlay: Sendable, Equatable {
     /// Whether the VTEP's addresses live in the switch.
     public var isUplink: Bool { self != .socket }
 
+    /// The interface of the host that is the switch's alone.
+    public var interface: String? {
+        switch self {
+        case .socket: nil
+        case .tap(let name, _, _, _), .device(let name, _, _): name
+        }
+    }
+
     /// VTEPs in the switch with the prefix in which the others are neighbours.
     public var addresses: [IPPrefix] {
         switch self {

@@ -16,35 +16,18 @@ struct OuterPlaces {
 
     init() {}
 
-    /// Nil if the frame is none, or is unusual in any way: the pipeline will say what is wrong with it. Whether the IP
-    /// header's checksum is right is for the pipeline too, except where it is written anew.
+    /// Nil if the frame is none, or is unusual in any way: the pipeline will say what is wrong with it.
     @inline(__always)
     init?(_ frame: Frame) {
         let bytes = UnsafeRawPointer(frame.bytes)
-        guard frame.length >= HeaderLength.ethernet &+ HeaderLength.ipv4 &+ HeaderLength.udp else { return nil }
-        let header = bytes + HeaderLength.ethernet
-        let number: UInt8
-        switch bytes.be16(12) {
-        case EtherType.ipv4:
-            guard header.byte(0) == 0x45, header.be16(6) & 0x3FFF == 0,
-                Checksum.isValid(ipv4Header: header, length: HeaderLength.ipv4)
-            else { return nil }
-            number = header.byte(9)
-            transport = HeaderLength.ethernet &+ HeaderLength.ipv4
-            end = HeaderLength.ethernet &+ Int(header.be16(2))
-        case EtherType.ipv6:
-            guard frame.length >= HeaderLength.ethernet &+ HeaderLength.ipv6 &+ HeaderLength.udp,
-                header.byte(0) &>> 4 == 6
-            else { return nil }
-            isIPv6 = true
-            number = header.byte(6)
-            transport = HeaderLength.ethernet &+ HeaderLength.ipv6
-            end = transport &+ Int(header.be16(4))
-        default: return nil
-        }
-        guard end <= frame.length, transport &+ HeaderLength.udp <= end else { return nil }
+        guard let packet = OuterPacket(bytes, frame.length), packet.network == HeaderLength.ethernet,
+            packet.transport &+ HeaderLength.udp <= packet.end
+        else { return nil }
+        isIPv6 = packet.isIPv6
+        transport = packet.transport
+        end = packet.end
         inner = transport
-        switch number {
+        switch packet.protocol {
         case IPProtocol.udp:
             guard Int(bytes.be16(transport &+ 4)) == end &- transport else { return nil }
             isUDP = true

@@ -81,6 +81,29 @@ extension PortEngine {
         return 0
     }
 
+    /// Lays out `count` segments one behind the other in `segmentPieces`; their headers are in `headers(0)` and so on.
+    ///
+    /// - Parameter shared: bytes of the headers that only the first of them has.
+    /// - Returns: how many pieces there are, and bytes in all of them.
+    func layOut(_ plan: SegmentationPlan, _ first: Int, _ count: Int, shared: Int) -> (pieces: Int, length: Int) {
+        var pieces = 0
+        var length = 0
+        for index in 0..<count {
+            let header = headers(index)
+            let segment = plan.writeHeader(first &+ index, into: header)
+            let skipped = index == 0 ? 0 : shared
+            segmentPieces[pieces].iov_base = header + skipped
+            segmentPieces[pieces].iov_len = plan.headerLength &- skipped
+            length &+= plan.headerLength &- skipped &+ segment.count
+            pieces &+= 1
+            guard segment.count > 0 else { continue }
+            segmentPieces[pieces].iov_base = UnsafeMutableRawPointer(mutating: segment.payload)
+            segmentPieces[pieces].iov_len = segment.count
+            pieces &+= 1
+        }
+        return (pieces, length)
+    }
+
     /// Sends `count` segments as one UDP super-datagram of pieces of `size` bytes.
     private func sendTogether(
         _ plan: SegmentationPlan,
@@ -91,18 +114,7 @@ extension PortEngine {
         _ socket: Int32,
         isIPv6: Bool
     ) -> Int32 {
-        var pieces = 0
-        for index in 0..<count {
-            let header = headers(index)
-            let segment = plan.writeHeader(first &+ index, into: header)
-            segmentPieces[pieces].iov_base = header
-            segmentPieces[pieces].iov_len = plan.headerLength
-            pieces &+= 1
-            guard segment.count > 0 else { continue }
-            segmentPieces[pieces].iov_base = UnsafeMutableRawPointer(mutating: segment.payload)
-            segmentPieces[pieces].iov_len = segment.count
-            pieces &+= 1
-        }
+        let pieces = layOut(plan, first, count, shared: 0).pieces
         SocketAddress.write(
             slot.pointee.destination,
             port: slot.pointee.destinationPort,
@@ -181,40 +193,47 @@ extension PortEngine {
 
     // MARK: - Devices
 
-    /// Cuts a frame for a kernel that does not take it whole (UDP super-frames before Linux 6.2).
-    func cutForTAP(_ fd: Int32, _ slot: UnsafeMutablePointer<TransmitSlot>) -> Int32 {
+    /// Cuts a frame for a TAP whose kernel does not take it whole: UDP super-frames before Linux 6.2, and on an uplink
+    /// super-frames in tunnels that nobody knows of.
+    ///
+    /// - Parameters:
+    ///   - virtioLength: bytes of the virtio header.
+    ///   - tunnel: outer headers, of which each piece has its own lengths and checksums.
+    func writePieces(
+        _ fd: Int32,
+        _ slot: UnsafeMutablePointer<TransmitSlot>,
+        virtioLength: Int,
+        _ tunnel: Tunnel?
+    ) -> Int32 {
         guard let plan = plan(slot) else { return EINVAL }
         var error: Int32 = 0
         let header = headers(0)
-        VirtioHeader.write(.none, to: header - VirtioHeader.length)
+        let virtio = header - virtioLength
+        virtio.initializeMemory(as: UInt8.self, repeating: 0, count: virtioLength)
         for index in 0..<plan.count {
             let segment = plan.writeHeader(index, into: header)
-            let failed = write(
-                fd,
-                header - VirtioHeader.length,
-                VirtioHeader.length &+ plan.headerLength,
-                segment.payload,
-                segment.count
-            )
+            VirtioHeader.write(finish(header, plan.headerLength &+ segment.count, tunnel), to: virtio)
+            let failed = write(fd, virtio, virtioLength &+ plan.headerLength, segment.payload, segment.count)
             if error == 0 { error = failed }
         }
         return error
     }
 
-    /// The same for a packet socket. Uses a batch of its own, since the caller is walking through the first.
-    func cutForPackets(_ fd: Int32, _ slot: UnsafeMutablePointer<TransmitSlot>) -> Int32 {
-        guard let plan = plan(slot) else { return EINVAL }
+    /// The same for a packet socket, from segment `first` on. Uses a batch of its own, since the caller is walking through
+    /// the first.
+    func sendPieces(_ fd: Int32, _ plan: SegmentationPlan, from first: Int, _ tunnel: Tunnel?) -> Int32 {
         let batch = batches[1]
         var error: Int32 = 0
-        var index = 0
+        var index = first
         while index < plan.count {
             let count = min(MessageBatch.capacity, plan.count &- index)
             for part in 0..<count {
                 let header = headers(part)
-                VirtioHeader.write(.none, to: header - VirtioHeader.length)
                 let segment = plan.writeHeader(index &+ part, into: header)
+                let virtio = header - VirtioHeader.length
+                VirtioHeader.write(finish(header, plan.headerLength &+ segment.count, tunnel), to: virtio)
                 let message = batch.next(nil)
-                batch.addPiece(message, header - VirtioHeader.length, VirtioHeader.length &+ plan.headerLength)
+                batch.addPiece(message, virtio, VirtioHeader.length &+ plan.headerLength)
                 batch.addPiece(message, segment.payload, segment.count)
             }
             let failed = sendPart(batch, fd)
@@ -222,5 +241,12 @@ extension PortEngine {
             index &+= count
         }
         return error
+    }
+
+    /// What is still to do about a piece of `length` bytes: nothing, but for an outer checksum.
+    @inline(__always)
+    private func finish(_ header: UnsafeMutableRawPointer, _ length: Int, _ tunnel: Tunnel?) -> Offload {
+        // An atomic datagram needs no identification.
+        tunnel.map { PortEngine.fixOuter(header, length, $0, 0) } ?? .none
     }
 }

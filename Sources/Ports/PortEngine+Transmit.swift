@@ -56,7 +56,9 @@ extension PortEngine {
                     slot.pointee.payload,
                     slot.pointee.payloadLength
                 )
-            if error == EINVAL, slot.pointee.offload.isSuperFrame { error = cutForTAP(fd, slot) }
+            if error == EINVAL, slot.pointee.offload.isSuperFrame {
+                error = writePieces(fd, slot, virtioLength: VirtioHeader.length, nil)
+            }
             if error == 0 {
                 result.succeed(slot.pointee.length, isSuperFrame: slot.pointee.offload.isSuperFrame)
             } else {
@@ -116,7 +118,9 @@ extension PortEngine {
             for sent in 0..<batch.count {
                 guard let slot = batch.slots[sent] else { continue }
                 var error = batch.errors[sent]
-                if error == EINVAL, slot.pointee.offload.isSuperFrame { error = cutForPackets(fd, slot) }
+                if error == EINVAL, slot.pointee.offload.isSuperFrame, let plan = plan(slot) {
+                    error = sendPieces(fd, plan, from: 0, nil)
+                }
                 if error == 0 {
                     result.succeed(slot.pointee.length, isSuperFrame: slot.pointee.offload.isSuperFrame)
                 } else {

@@ -33,7 +33,9 @@ extension PortEngine {
                 let length = finishGRE(slot)
                 error = write(fd, linearFrame, VirtioHeader.tunnelLength &+ length, nil, 0)
             }
-            if error == EINVAL, isSuperFrame { error = cutForUplink(fd, slot) }
+            if error == EINVAL, isSuperFrame, slot.pointee.outerTransport > 0 {
+                error = writePieces(fd, slot, virtioLength: VirtioHeader.tunnelLength, tunnel(slot))
+            }
             if error == 0 {
                 result.succeed(slot.pointee.length, isSuperFrame: isSuperFrame)
             } else {
@@ -87,32 +89,6 @@ extension PortEngine {
         var tunnel = Tunnel(network: HeaderLength.ethernet, isIPv6: slot.isOuterIPv6)
         if slot.outerProtocol == IPProtocol.udp { tunnel.udp = Int(slot.pointee.outerTransport) }
         return tunnel
-    }
-
-    /// Cuts a super-frame behind outer headers, each piece with lengths and checksums of its own. Returns 0, or the errno of
-    /// the first piece that failed.
-    private func cutForUplink(_ fd: Int32, _ slot: UnsafeMutablePointer<TransmitSlot>) -> Int32 {
-        guard slot.pointee.outerTransport > 0, let plan = plan(slot) else { return EINVAL }
-        let tunnel = tunnel(slot)
-        var error: Int32 = 0
-        let header = headers(0)
-        let virtio = header - VirtioHeader.tunnelLength
-        virtio.initializeMemory(as: UInt8.self, repeating: 0, count: VirtioHeader.tunnelLength)
-        for index in 0..<plan.count {
-            let segment = plan.writeHeader(index, into: header)
-            let length = plan.headerLength &+ segment.count
-            // An atomic datagram needs no identification.
-            VirtioHeader.write(PortEngine.fixOuter(header, length, tunnel, 0), to: virtio)
-            let failed = write(
-                fd,
-                virtio,
-                VirtioHeader.tunnelLength &+ plan.headerLength,
-                segment.payload,
-                segment.count
-            )
-            if error == 0 { error = failed }
-        }
-        return error
     }
 }
 

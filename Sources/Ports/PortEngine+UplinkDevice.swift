@@ -61,11 +61,11 @@ extension PortEngine {
         batch.send(port.pointee.receiveDescriptor)
         for index in 0..<batch.count {
             guard let slot = batch.slots[index] else { continue }
-            count(batch.errors[index], slot, &result)
-            // A kernel that cannot cut such a frame says that it has no memory.
-            if batch.errors[index] == ENOMEM, slot.pointee.offload.isSuperFrame {
-                port.pointee.flags &= ~PortIO.Flags.marksTunnels
-            }
+            var error = batch.errors[index]
+            // A kernel that cannot cut such a frame says that it has no memory. That may be for what a tenant has put into
+            // it, so nothing follows for others.
+            if error == ENOMEM, slot.pointee.offload.isSuperFrame { error = sendCut(port, slot) }
+            count(error, slot, &result)
         }
         batch.clear()
     }
@@ -76,7 +76,7 @@ extension PortEngine {
         guard slot.pointee.outerTransport > 0, let plan = plan(slot) else { return EINVAL }
         let tunnel = tunnel(slot)
         guard tunnel.udp >= 0, port.pointee.flags & PortIO.Flags.noUDPSegments == 0 else {
-            return sendOneByOne(port.pointee.receiveDescriptor, plan, from: 0, tunnel)
+            return sendPieces(port.pointee.receiveDescriptor, plan, from: 0, tunnel)
         }
         let size = plan.headerLength &- tunnel.udp &- HeaderLength.udp &+ plan.segmentSize
         let perCall = max(1, min(PortEngine.segmentsPerCall, PortEngine.largestDatagram / size))
@@ -86,7 +86,7 @@ extension PortEngine {
             let error = sendTogether(port.pointee.receiveDescriptor, plan, index, count, size, tunnel)
             if error == EINVAL || error == ENOMEM || error == EIO {
                 // Before Linux 6.2, no packet socket knew UDP segmentation.
-                let error = sendOneByOne(port.pointee.receiveDescriptor, plan, from: index, tunnel)
+                let error = sendPieces(port.pointee.receiveDescriptor, plan, from: index, tunnel)
                 if error == 0, count > 1 { port.pointee.flags |= PortIO.Flags.noUDPSegments }
                 return error
             }
@@ -106,21 +106,7 @@ extension PortEngine {
         _ tunnel: Tunnel
     ) -> Int32 {
         let outer = tunnel.udp &+ HeaderLength.udp
-        var pieces = 0
-        var length = 0
-        for index in 0..<count {
-            let header = headers(index)
-            let segment = plan.writeHeader(first &+ index, into: header)
-            let skipped = index == 0 ? 0 : outer
-            segmentPieces[pieces].iov_base = header + skipped
-            segmentPieces[pieces].iov_len = plan.headerLength &- skipped
-            length &+= plan.headerLength &- skipped &+ segment.count
-            pieces &+= 1
-            guard segment.count > 0 else { continue }
-            segmentPieces[pieces].iov_base = UnsafeMutableRawPointer(mutating: segment.payload)
-            segmentPieces[pieces].iov_len = segment.count
-            pieces &+= 1
-        }
+        let (pieces, length) = layOut(plan, first, count, shared: outer)
         let header = headers(0)
         // Whatever it was, the field asks for a checksum now: the kernel insists on one for each datagram.
         header.set16(tunnel.udp &+ 6, 0xFFFF)
@@ -141,29 +127,5 @@ extension PortEngine {
         single.pointee.msg_controllen = 0
         let result = Syscall.sendmsg(fd, single)
         return result < 0 ? 0 &- result : 0
-    }
-
-    /// Sends segments from `first` on, each with lengths and checksums of its own.
-    private func sendOneByOne(_ fd: Int32, _ plan: SegmentationPlan, from first: Int, _ tunnel: Tunnel) -> Int32 {
-        let batch = batches[1]
-        var error: Int32 = 0
-        var index = first
-        while index < plan.count {
-            let count = min(MessageBatch.capacity, plan.count &- index)
-            for part in 0..<count {
-                let header = headers(part)
-                let segment = plan.writeHeader(index &+ part, into: header)
-                // An atomic datagram needs no identification.
-                let offload = PortEngine.fixOuter(header, plan.headerLength &+ segment.count, tunnel, 0)
-                VirtioHeader.write(offload, to: header - VirtioHeader.length)
-                let message = batch.next(nil)
-                batch.addPiece(message, header - VirtioHeader.length, VirtioHeader.length &+ plan.headerLength)
-                batch.addPiece(message, segment.payload, segment.count)
-            }
-            let failed = sendPart(batch, fd)
-            if error == 0 { error = failed }
-            index &+= count
-        }
-        return error
     }
 }

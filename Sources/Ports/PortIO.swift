@@ -57,7 +57,7 @@ public struct PortIO {
         /// says so.
         public static let noTunnelSegments: UInt32 = 8
         /// A `TunnelMark` stands in the way: super-frames in GRE and IP in IP may leave an uplink whole, and a device's in
-        /// VXLAN over IPv4 too. Cleared when the kernel drops one.
+        /// VXLAN over IPv4 too.
         public static let marksTunnels: UInt32 = 16
     }
 

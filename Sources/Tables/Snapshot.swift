@@ -79,7 +79,9 @@ public struct Snapshot: @unchecked Sendable {
     /// The interface of the underlay's router, behind which a far end on an uplink is.
     @inlinable @inline(__always)
     public func underlayInterface(_ place: AttachmentRecord) -> UInt32 {
-        attachments[Int(endpoints[Int(place.endpoint)].untagged)].interface
+        // A VTEP's row says it; that of a router's tunnel has the interface of its own router.
+        place.isTunnel
+            ? place.interface : attachments[Int(endpoints[Int(place.endpoint)].untagged)].interface
     }
 
     /// The slot of a remote VTEP, or `noSlot`.

@@ -198,6 +198,21 @@ import Testing
         }
     }
 
+    /// A kernel that takes no such frame, whatever its reason: this one is cut, and the next is tried again.
+    @Test(arguments: cases.filter { $0.number != IPProtocol.udp || !$0.isIPv6 }) func whatIsRefusedIsCut(what: Case)
+        throws
+    {
+        try withDevices(mark: false) { bench, near, far in
+            bench.ports[Int(near)].flags |= PortIO.Flags.marksTunnels
+            let sent = what.outgoing
+            let result = bench.send(near, [sent])
+            #expect(result.superFrames == 1 && result.failures == 0)
+            let frame = try #require(bench.receive(far, count: 1, where: isTunnel).first)
+            #expect(Array(frame.bytes[sent.header.count...]) == sent.payload)
+            #expect(bench.ports[Int(near)].flags == PortIO.Flags.marksTunnels)
+        }
+    }
+
     /// What is cut are packets in their own right: lengths and checksums of all headers.
     @Test(arguments: cases) func piecesAreWhole(what: Case) throws {
         try withDevices(mark: false, flags: PortIO.Flags.keepsSegments) { bench, near, far in
