@@ -20,7 +20,7 @@ extension Worker {
         let events = UnsafeMutablePointer<linux_epoll_event>.allocate(capacity: Worker.eventCapacity)
         defer { events.deallocate() }
         while running {
-            let ready = linux_epoll_wait(epoll, events, Int32(Worker.eventCapacity), Worker.idleMilliseconds)
+            let ready = wait(events)
             let time = linux_monotonic_coarse()
             let second = UInt32(truncatingIfNeeded: time / 1_000_000_000)
             milliseconds = UInt32(truncatingIfNeeded: time / 1_000_000)
@@ -48,6 +48,25 @@ extension Worker {
                 if uplink != noSlot { tendUplink() }
             }
         }
+    }
+
+    /// Waits for events, asleep or awake.
+    @inline(__always)
+    private mutating func wait(_ events: UnsafeMutablePointer<linux_epoll_event>) -> Int32 {
+        let start = linux_monotonic()
+        var last = start
+        while patience.pays {
+            let ready = linux_epoll_wait(epoll, events, Int32(Worker.eventCapacity), 0)
+            if ready != 0 { return ready }
+            linux_yield()
+            let time = linux_monotonic()
+            patience.note(yielded: time &- last)
+            last = time
+            patience.note(waited: time &- start)
+        }
+        let ready = linux_epoll_wait(epoll, events, Int32(Worker.eventCapacity), Worker.idleMilliseconds)
+        patience.note(waited: linux_monotonic() &- start)
+        return ready
     }
 
     /// Once a second: forgets a slice of what is outlived.

@@ -13,7 +13,7 @@ import Wire
 /// go: the system takes frames whole, whoever writes them. So a flow has one worker and keeps its order, and all that
 /// workers share is the snapshot, which nobody writes.
 ///
-/// A turn: wait until a port has frames → fill the receive ring with a burst → decide each frame → queue its copies by
+/// A turn: wait until a port has frames, awake if the last ones came soon (`Patience`) → fill the receive ring with a burst → decide each frame → queue its copies by
 /// output → send the queues → carry out commands → age a slice of the learned addresses. Nothing in a turn allocates,
 /// locks, logs or calls into the language runtime.
 public struct Worker: ~Copyable {
@@ -67,6 +67,8 @@ public struct Worker: ~Copyable {
     /// Room for what is told of one page.
     let reports: UnsafeMutablePointer<MACTable.Entry>
     var turns: UInt64 = 0
+    /// Whether waiting is done awake.
+    var patience = Patience()
     var running = true
 
     static let wakeToken = UInt64.max

@@ -78,6 +78,9 @@ static inline int linux_pin_thread(int processor) {
     return linux_code(syscall(SYS_sched_setaffinity, 0, sizeof mask, mask));
 }
 
+/// Lets others run who want the processor.
+static inline void linux_yield(void) { syscall(SYS_sched_yield); }
+
 /// One processor's hint that it spins.
 static inline void linux_relax(void) {
 #if defined(__x86_64__)
