@@ -8,12 +8,20 @@ import Tables
 /// orders for the workers, which it gives to one after the other. It serves one control process at a time; a new one
 /// supersedes the old. When none is there the workers simply go on.
 struct ControlThread: ~Copyable {
+    /// An endpoint that all workers have been told of.
+    private struct Attached {
+        var command: Command
+        var fds: [Int32]
+        var port: PortIO
+    }
+
     private let listener: Int32
     /// Of each worker.
     private let mailboxes: [Mailbox]
     private var connection: Int32 = -1
     /// What a successor of the control process is given: the command that attached each slot, and its descriptors.
-    private var endpoints: [UInt32: (command: Command, fds: [Int32])] = [:]
+    private var endpoints: [UInt32: Attached] = [:]
+    private var ringCount = 0
     /// By number: those of the workers, and of workers that an earlier datapath had.
     private var stateFDs: [UInt32: Int32] = [:]
     private var snapshotFD: Int32 = -1
@@ -166,27 +174,42 @@ struct ControlThread: ~Copyable {
 
     private mutating func takeEndpoint(_ command: Command, _ fds: [Int32]) -> Int32 {
         guard !fds.isEmpty else { return -EINVAL }
-        guard let port = fds.withUnsafeBufferPointer({ ControlThread.port(command, $0) })
+        guard let port = fds.withUnsafeBufferPointer({ port(command, $0) })
         else { return -EINVAL }
         let result = perform(Order(command: command, port: port))
         guard result == 0 else {
             // Its descriptors are closed now, and their numbers may soon be somebody else's.
             _ = perform(Order(command: Command(Command.Kind.detach, slot: command.slot)))
+            port.unmapRing()
             return result
         }
-        endpoints[command.slot]?.fds.forEach { close($0) }
-        endpoints[command.slot] = (command, fds)
+        let old = endpoints.updateValue(Attached(command: command, fds: fds, port: port), forKey: command.slot)
+        if port.hasRing { ringCount += 1 }
+        letGo(of: old)
         return 0
     }
 
-    private static func port(_ command: Command, _ descriptors: UnsafeBufferPointer<Int32>) -> PortIO? {
+    private func port(_ command: Command, _ descriptors: UnsafeBufferPointer<Int32>) -> PortIO? {
         guard let kind = PortKind(rawValue: command.value) else { return nil }
-        return PortIO(kind: kind, flags: command.extra, descriptors: descriptors)
+        return PortIO(
+            kind: kind,
+            flags: command.extra,
+            descriptors: descriptors,
+            makesRing: ringCount < PacketRingLayout.most
+        )
+    }
+
+    /// Gives back what an endpoint took, once no worker knows it any more.
+    private mutating func letGo(of endpoint: Attached?) {
+        guard let endpoint else { return }
+        if endpoint.port.hasRing { ringCount -= 1 }
+        endpoint.port.unmapRing()
+        endpoint.fds.forEach { close($0) }
     }
 
     private mutating func detach(_ slot: UInt32) -> Int32 {
         let result = perform(Order(command: Command(Command.Kind.detach, slot: slot)))
-        endpoints.removeValue(forKey: slot)?.fds.forEach { close($0) }
+        letGo(of: endpoints.removeValue(forKey: slot))
         return result
     }
 

@@ -21,7 +21,9 @@ extension PortEngine {
         case .tap: return receiveTAP(port, endpoint, ring, pool, isUplink: false)
         case .uplink: return receiveTAP(port, endpoint, ring, pool, isUplink: true)
         case .uplinkDevice: return receivePackets(port, endpoint, ring, pool, isUplink: true)
-        case .packet: return receivePackets(port, endpoint, ring, pool, isUplink: false)
+        case .packet:
+            if let slots = port.pointee.slots { return receiveSlots(port, slots, endpoint, ring, pool) }
+            return receivePackets(port, endpoint, ring, pool, isUplink: false)
         case .vxlan4: return receiveTunnel(port, endpoint, ring, pool, isIPv6: false, hasHeader: false)
         case .vxlan6, .raw6: return receiveTunnel(port, endpoint, ring, pool, isIPv6: true, hasHeader: false)
         // A raw IPv4 socket hands over the IP header too (raw(7)).
@@ -109,20 +111,16 @@ extension PortEngine {
             }
             var sawLarge = false
             for index in 0..<Int(result) {
-                let bytes = Int(received[index].length) &- VirtioHeader.length
-                let truncated = received[index].header.msg_flags & Int32(MSG_TRUNC) != 0
-                guard bytes > 0, !truncated else {
+                let buffer = pool.buffer(first &+ index)
+                guard let frame = packetFrame(index, buffer, endpoint) else {
                     ring.noteUnreadable()
                     continue
                 }
-                let frame = packetFrame(index, pool.buffer(first &+ index), bytes, endpoint)
                 sawLarge = sawLarge || frame.length >= ReceiveRing.largeFrame
                 if isUplink {
-                    arrivals.add(frame, end: pool.buffer(first &+ index) + BufferPool.capacity, ring)
-                } else if isNested(frame) {
-                    if !appendCut(frame, to: ring, at: &cut) { ring.noteUnreadable() }
+                    arrivals.add(frame, end: buffer + BufferPool.capacity, ring)
                 } else {
-                    ring.append(frame)
+                    addPacket(frame, ring, &cut)
                 }
             }
             first &+= Int(result)
@@ -134,30 +132,40 @@ extension PortEngine {
         }
     }
 
-    /// Reads one frame of a packet socket and puts a VLAN tag that the kernel took out back into it.
+    /// Puts a frame of a packet socket into the ring, cut if it is a tenant's super-frame in a tunnel.
     @inline(__always)
-    private func packetFrame(
-        _ index: Int,
-        _ buffer: UnsafeMutableRawPointer,
-        _ length: Int,
-        _ endpoint: UInt32
-    ) -> Frame {
+    func addPacket(_ frame: Frame, _ ring: borrowing ReceiveRing, _ cut: inout Int) {
+        if isNested(frame) {
+            if !appendCut(frame, to: ring, at: &cut) { ring.noteUnreadable() }
+        } else {
+            ring.append(frame)
+        }
+    }
+
+    /// The frame in message `index` of a packet socket; nil if it did not fit.
+    @inline(__always)
+    func packetFrame(_ index: Int, _ buffer: UnsafeMutableRawPointer, _ endpoint: UInt32) -> Frame? {
+        let length = Int(received[index].length) &- VirtioHeader.length
+        guard length > 0, received[index].header.msg_flags & Int32(MSG_TRUNC) == 0 else { return nil }
         let offload = VirtioHeader.read(buffer - VirtioHeader.length, frame: buffer, length)
+        let frame = Frame(bytes: buffer, length: length, offload: offload, endpoint: endpoint)
         var ancillary = linux_ancillary()
         linux_read_ancillary(&received[index].header, &ancillary)
-        guard ancillary.has_vlan != 0, length >= 2 * 6 else {
-            return Frame(bytes: buffer, length: length, offload: offload, endpoint: endpoint)
-        }
-        let frame = buffer - HeaderLength.vlanTag
-        frame.copyMemory(from: buffer, byteCount: 2 * 6)
-        frame.set16(12, ancillary.vlan_type)
-        frame.set16(14, ancillary.vlan_tci)
-        return Frame(
-            bytes: frame,
-            length: length &+ HeaderLength.vlanTag,
-            offload: offload.shifted(HeaderLength.vlanTag),
-            endpoint: endpoint
-        )
+        return ancillary.has_vlan == 0 ? frame : PortEngine.tagged(frame, ancillary.vlan_type, ancillary.vlan_tci)
+    }
+
+    /// The frame with the VLAN tag that the kernel took out back in its place. There must be room in front.
+    @inline(__always)
+    static func tagged(_ frame: Frame, _ type: UInt16, _ tag: UInt16) -> Frame {
+        guard frame.length >= 2 * 6 else { return frame }
+        var result = frame
+        result.bytes -= HeaderLength.vlanTag
+        result.bytes.copyMemory(from: frame.bytes, byteCount: 2 * 6)
+        result.bytes.set16(12, type)
+        result.bytes.set16(14, tag)
+        result.length &+= HeaderLength.vlanTag
+        result.offload = frame.offload.shifted(HeaderLength.vlanTag)
+        return result
     }
 
     /// Makes message `index` ready to receive `room` bytes.

@@ -67,6 +67,8 @@ public struct PortIO {
     public var receiveDescriptor: Int32 = -1
     /// Frames to ask for first in a burst: small where super-frames arrive, so that each is dealt with by itself.
     @usableFromInline var receiveBatch: Int32 = Int32(PortIO.firstBatch)
+    /// What a packet socket received, if it has a ring.
+    var slots: PacketRing?
     /// The IP protocol of a tunnel's socket: what its packets begin with.
     var ipProtocol: UInt8 = 0
     /// Sockets to send single datagrams by, then those to send super-frames by.
@@ -82,8 +84,10 @@ public struct PortIO {
     /// - Parameters:
     ///   - flags: `PortIO.Flags`.
     ///   - descriptors: as the opening function of that kind returned them.
+    ///   - makesRing: whether a packet socket is to have a ring of `PacketRingLayout.size` bytes. One that it has already is used in
+    ///     any case, since frames come there.
     /// - Returns: nil if their number is not the one that the kind has, or the kind lives in memory.
-    public init?(kind: PortKind, flags: UInt32 = 0, descriptors: UnsafeBufferPointer<Int32>) {
+    public init?(kind: PortKind, flags: UInt32 = 0, descriptors: UnsafeBufferPointer<Int32>, makesRing: Bool = false) {
         guard kind != .memory, kind.descriptorCounts.contains(descriptors.count), descriptors.allSatisfy({ $0 >= 0 })
         else {
             return nil
@@ -99,6 +103,7 @@ public struct PortIO {
             let joins = flags & Flags.keepsSegments == 0
             _ = Syscall.set(first, LINUX_SOL_UDP, LINUX_UDP_GRO, joins ? 1 : 0)
         }
+        if kind == .packet { slots = PacketRing(first, makes: makesRing) }
         let count = PortIO.transmitSockets
         for index in 0..<count {
             switch kind {
@@ -132,8 +137,15 @@ public struct PortIO {
     @inline(__always)
     func segmentSocket(_ flow: Int) -> Int32 { transmit[8 &+ (flow & 7)] }
 
+    /// Whether a packet socket leaves what it receives in a ring.
+    public var hasRing: Bool { slots != nil }
+
+    /// Lets go of the ring. Nobody may read from the endpoint any more.
+    public func unmapRing() { slots?.unmap() }
+
     /// Closes everything that the endpoint is made of, each descriptor once.
     public func closeDescriptors() {
+        unmapRing()
         if receiveDescriptor >= 0 { Syscall.close(receiveDescriptor) }
         guard kind == .vxlan4 || kind == .vxlan6 else { return }
         for index in 0..<(kind.descriptorCounts.upperBound - 1) { Syscall.close(transmit[index]) }

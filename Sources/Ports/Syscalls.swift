@@ -37,6 +37,17 @@ enum Syscall {
         linux_read_error(fd, error)
     }
 
+    /// The error that waits at a socket, as a negative errno; 0 without one.
+    @inline(__always)
+    static func takeFailure(_ fd: Int32) -> Int32 {
+        let code = linux_socket_failure(fd)
+        return code > 0 ? 0 &- code : code
+    }
+
+    /// Frames that a packet socket had no room for since it was asked before.
+    @inline(__always)
+    static func takeLosses(_ fd: Int32) -> Int { max(0, Int(linux_packet_losses(fd))) }
+
     // MARK: Opening
 
     static func socket(_ family: Int32, _ type: Int32, _ protocolNumber: Int32) -> Int32 {

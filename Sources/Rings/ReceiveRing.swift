@@ -48,7 +48,7 @@ public struct ReceiveRing: ~Copyable {
     public var isDrained: Bool { state.pointee.isDrained }
 
     /// Frames of this burst that were lost before they could be looked at: larger than a buffer, or with offloads that
-    /// a virtio header cannot express.
+    /// a virtio header cannot express, or the kernel had no room for them.
     @inline(__always)
     public var unreadable: Int { state.pointee.unreadable }
 
@@ -90,7 +90,7 @@ public struct ReceiveRing: ~Copyable {
     @inline(__always)
     public func setDrained(_ value: Bool) { state.pointee.isDrained = value }
 
-    /// Notes that a frame was lost.
+    /// Notes that frames were lost.
     @inline(__always)
-    public func noteUnreadable() { state.pointee.unreadable &+= 1 }
+    public func noteUnreadable(_ count: Int = 1) { state.pointee.unreadable &+= count }
 }

@@ -299,7 +299,9 @@ struct CompileTests {
         #expect(memory.counters < 65536)
         // Nothing limits what these networks learn.
         #expect(memory.learned > 21 << 20)
-        #expect(memory.total == 2 * memory.snapshot + memory.counters + memory.learned)
+        #expect(memory.total == 2 * memory.snapshot + memory.counters + memory.learned + memory.rings)
+        let ports = try compile(twins()).endpoints
+        #expect(memory.rings == ports.count { $0.medium.isPacketSocket } << 20 && memory.rings > 0)
         var limited = twins()
         for i in 0..<2 {
             limited.tenants[i].networks[0].macLimit = 10

@@ -142,8 +142,17 @@ final class Bench {
         return count - 1
     }
 
-    func add(_ kind: PortKind, _ descriptors: [Int32], flags: UInt32 = 0) throws -> UInt32 {
-        add(try #require(descriptors.withUnsafeBufferPointer { PortIO(kind: kind, flags: flags, descriptors: $0) }))
+    func add(_ kind: PortKind, _ descriptors: [Int32], flags: UInt32 = 0, makesRing: Bool = false) throws -> UInt32 {
+        let io = descriptors.withUnsafeBufferPointer {
+            PortIO(kind: kind, flags: flags, descriptors: $0, makesRing: makesRing)
+        }
+        return add(try #require(io))
+    }
+
+    /// Takes the endpoint that was added last away again.
+    func closeLast() {
+        count -= 1
+        ports[Int(count)].closeDescriptors()
     }
 
     func receive(_ endpoint: UInt32) -> [Received] {

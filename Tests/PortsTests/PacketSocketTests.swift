@@ -7,15 +7,15 @@ import Wire
 @testable import Rings
 
 @Suite struct PacketSocketTests {
-    private func open(_ bench: Bench, _ device: String) throws -> UInt32 {
-        try bench.add(.packet, [try PacketSocket.open(interfaceIndex: try index(of: device))])
+    private func open(_ bench: Bench, _ device: String, _ ring: Bool) throws -> UInt32 {
+        try bench.add(.packet, [try PacketSocket.open(interfaceIndex: try index(of: device))], makesRing: ring)
     }
 
     private func isTest(_ frame: Received) -> Bool {
         frame.bytes.count > 12 && frame.bytes[..<6] == [2, 0, 0, 0, 0, 2]
     }
 
-    @Test func superFramesCrossWhole() throws {
+    @Test(arguments: [false, true]) func superFramesCrossWhole(ring: Bool) throws {
         try withNamespaces(3) { spaces in
             let bench = Bench()
             var ports: [UInt32] = []
@@ -29,7 +29,7 @@ import Wire
                 )
                 spaces[2].enter()
                 try sh("ip link set port\(number) up")
-                ports.append(try open(bench, "port\(number)"))
+                ports.append(try open(bench, "port\(number)", ring))
             }
             let transfer = try Transfer(from: spaces[0], to: spaces[1], address: 0xC000_0202)
             var largest = 0
@@ -42,8 +42,8 @@ import Wire
     }
 
     /// Tenants may have tunnels of their own. Over a veth their super-frames come with the inner header's offsets.
-    @Test(arguments: ["vxlan id 5 dstport 4789", "vxlan id 5 dstport 8472 udpcsum"])
-    func tenantsTunnelsWork(tunnel: String) throws {
+    @Test(arguments: ["vxlan id 5 dstport 4789", "vxlan id 5 dstport 8472 udpcsum"], [false, true])
+    func tenantsTunnelsWork(tunnel: String, ring: Bool) throws {
         try withNamespaces(3) { spaces in
             let bench = Bench()
             var ports: [UInt32] = []
@@ -59,7 +59,7 @@ import Wire
                 )
                 spaces[2].enter()
                 try sh("ip link set port\(number) up")
-                ports.append(try open(bench, "port\(number)"))
+                ports.append(try open(bench, "port\(number)", ring))
             }
             let transfer = try Transfer(from: spaces[0], to: spaces[1], address: 0x0A00_0002)
             var largest = 0
@@ -80,12 +80,12 @@ import Wire
 
     /// On a veth the kernel takes the tag out of the frame and tells it beside: a port that forgets it turns a tagged
     /// frame into an untagged one.
-    @Test func tagsArePutBack() throws {
+    @Test(arguments: [false, true]) func tagsArePutBack(ring: Bool) throws {
         try withPair { left, right in
             let bench = Bench()
-            let sending = try open(bench, "left")
+            let sending = try open(bench, "left", ring)
             right.enter()
-            let receiving = try open(bench, "right")
+            let receiving = try open(bench, "right", ring)
             let plain = TestFrame.udp(TestFrame.pattern(100))
             let tagged = [
                 plain, TestFrame.tag(plain, 100), TestFrame.tag(plain, 0), TestFrame.tag(plain, 0xEFFF),
@@ -101,12 +101,12 @@ import Wire
     }
 
     /// A tagged super-frame with an unfinished checksum: whole, with its tag, and the offsets moved behind it.
-    @Test func taggedSuperFramesArriveWhole() throws {
+    @Test(arguments: [false, true]) func taggedSuperFramesArriveWhole(ring: Bool) throws {
         try withPair { left, right in
             let bench = Bench()
-            let sending = try open(bench, "left")
+            let sending = try open(bench, "left", ring)
             right.enter()
-            let receiving = try open(bench, "right")
+            let receiving = try open(bench, "right", ring)
             let frame = TestFrame.tcp(TestFrame.pattern(20_000), partial: true)
             let single = TestFrame.udp(TestFrame.pattern(50), partial: true)
             let result = bench.send(
@@ -126,13 +126,13 @@ import Wire
         }
     }
 
-    @Test func manyFramesArriveInOrder() throws {
+    @Test(arguments: [false, true]) func manyFramesArriveInOrder(ring: Bool) throws {
         try withPair { left, right in
             let bench = Bench()
-            let sending = try open(bench, "left")
+            let sending = try open(bench, "left", ring)
             right.enter()
-            let receiving = try open(bench, "right")
-            let frames = (0..<200).map { TestFrame.udp(TestFrame.pattern($0 % 90, seed: $0)) }
+            let receiving = try open(bench, "right", ring)
+            let frames = (0..<200).map { TestFrame.udp(TestFrame.pattern($0 % 11 == 5 ? 1200 : $0 % 90, seed: $0)) }
             #expect(bench.send(sending, frames.map { Outgoing(payload: $0) }).frames == 200)
             var bursts = 0
             var arrived: [[UInt8]] = []
@@ -149,14 +149,14 @@ import Wire
         }
     }
 
-    @Test func seesNothingOfOtherDevicesAndNothingThatGoesOut() throws {
+    @Test(arguments: [false, true]) func seesNothingOfOtherDevicesAndNothingThatGoesOut(ring: Bool) throws {
         try withPair { left, right in
             let bench = Bench()
             try sh("ip link add other0 type veth peer name other1 && ip link set other0 up && ip link set other1 up")
-            let other = try open(bench, "other1")
-            let sending = try open(bench, "left")
+            let other = try open(bench, "other1", ring)
+            let sending = try open(bench, "left", ring)
             right.enter()
-            let receiving = try open(bench, "right")
+            let receiving = try open(bench, "right", ring)
             bench.send(other, [Outgoing(payload: TestFrame.udp([1]))])
             bench.send(sending, [Outgoing(payload: TestFrame.udp([2]))])
             #expect(bench.receive(receiving, count: 1, where: isTest).map(\.bytes) == [TestFrame.udp([2])])
@@ -165,12 +165,12 @@ import Wire
         }
     }
 
-    @Test func comesBackAfterDownAndRebindsToANewDevice() throws {
+    @Test(arguments: [false, true]) func comesBackAfterDownAndRebindsToANewDevice(ring: Bool) throws {
         try withPair { left, right in
             let bench = Bench()
-            let sending = try open(bench, "left")
+            let sending = try open(bench, "left", ring)
             right.enter()
-            let receiving = try open(bench, "right")
+            let receiving = try open(bench, "right", ring)
             let frame = Outgoing(payload: TestFrame.udp([1, 2]))
             left.enter()
             try sh("ip link set left down")
@@ -211,12 +211,12 @@ import Wire
         }
     }
 
-    @Test func oneBadFrameDoesNotHoldUpTheOthers() throws {
+    @Test(arguments: [false, true]) func oneBadFrameDoesNotHoldUpTheOthers(ring: Bool) throws {
         try withPair { left, right in
             let bench = Bench()
-            let sending = try open(bench, "left")
+            let sending = try open(bench, "left", ring)
             right.enter()
-            let receiving = try open(bench, "right")
+            let receiving = try open(bench, "right", ring)
             let good = Outgoing(payload: TestFrame.udp([1]))
             let long = Outgoing(payload: TestFrame.udp(TestFrame.pattern(3_000)))
             let wrong = Outgoing(payload: TestFrame.udp([2]), offload: Offload(flags: 1, checksumStart: 60_000))

@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "messages.h"
 #include "programs.h"
+#include "slots.h"
 #include "sockets.h"
 #include "waiting.h"
 #if __has_include("namespaces.h")

@@ -28,6 +28,14 @@ public enum EndpointMedium: Hashable, Sendable {
         }
     }
 
+    /// Whether frames come from a device that has a stack of its own, by a packet socket.
+    var isPacketSocket: Bool {
+        switch self {
+        case .veth, .device, .provider: true
+        case .tap, .vxlan, .gre, .ip, .uplink, .uplinkDevice: false
+        }
+    }
+
     /// Reads `description` back, with what only the key knows.
     public init?(_ text: String, key: EndpointKey) {
         let kind = text.prefix { $0 != " " }

@@ -1,3 +1,4 @@
+import Rings
 import Tables
 
 /// How much memory a configuration takes, in bytes. The state region is sparse: only pages that are used count.
@@ -8,11 +9,21 @@ public struct MemoryEstimate: Sendable, Equatable {
     public var counters: Int
     /// Learned addresses, when as many are learned as may be, and neighbours of routers. Each worker knows all of them.
     public var learned: Int
+    /// Receive rings of the ports with packet sockets, in the kernel.
+    public var rings: Int
 
     /// All of it, at the moment when it is most.
-    public var total: Int { 2 * snapshot + counters + learned }
+    public var total: Int { 2 * snapshot + counters + learned + rings }
 
-    init(snapshot: Int, rows: StateCapacity, learnable: Int, routes: Bool, workers: Int, capacity: StateCapacity) {
+    init(
+        snapshot: Int,
+        rows: StateCapacity,
+        learnable: Int,
+        routes: Bool,
+        workers: Int,
+        packetSockets: Int,
+        capacity: StateCapacity
+    ) {
         func pages(_ bytes: Int) -> Int { (bytes + 4095) / 4096 * 4096 }
         let reasons = StateRegion.reasons * 8
         self.snapshot = pages(snapshot)
@@ -29,17 +40,19 @@ public struct MemoryEstimate: Sendable, Equatable {
         if routes { learned += pages(neighbors * MemoryLayout<NeighborTable.Entry>.stride) }
         counters *= workers
         learned *= workers
+        rings = min(packetSockets, PacketRingLayout.most) * PacketRingLayout.size
     }
 }
 
 extension MemoryEstimate: CustomStringConvertible {
-    /// `3.1 MiB: snapshot 0.9 MiB (twice during a change), counters 1.2 MiB, learned addresses up to 0.1 MiB`.
+    /// `3.1 MiB: snapshot 0.9 MiB (twice during a change), counters 1.2 MiB, learned addresses up to 0.1 MiB, receive rings 1.0 MiB`.
     public var description: String {
         func mebibytes(_ bytes: Int) -> String {
             let tenths = (bytes * 10 + (1 << 19)) >> 20
             return "\(tenths / 10).\(tenths % 10) MiB"
         }
         return "\(mebibytes(total)): snapshot \(mebibytes(snapshot)) (twice during a change), "
-            + "counters \(mebibytes(counters)), learned addresses up to \(mebibytes(learned))"
+            + "counters \(mebibytes(counters)), learned addresses up to \(mebibytes(learned)), "
+            + "receive rings \(mebibytes(rings))"
     }
 }

@@ -114,6 +114,7 @@ struct CheckReport: Codable {
         var snapshot: Int
         var counters: Int
         var learned: Int
+        var rings: Int
         var total: Int
     }
 
@@ -167,6 +168,7 @@ struct CheckReport: Codable {
                         snapshot: estimate.snapshot,
                         counters: estimate.counters,
                         learned: estimate.learned,
+                        rings: estimate.rings,
                         total: estimate.total
                     )
                 )
@@ -202,7 +204,8 @@ struct CheckReport: Codable {
             .number("MEMORY"),
             .number("SNAPSHOT"),
             .number("COUNTERS"),
-            .number("LEARNED")
+            .number("LEARNED"),
+            .number("RINGS")
         )
         for host in memory {
             hosts.add(
@@ -212,15 +215,16 @@ struct CheckReport: Codable {
                 Amounts.bytes(UInt64(host.total)),
                 Amounts.bytes(UInt64(host.snapshot)),
                 Amounts.bytes(UInt64(host.counters)),
-                Amounts.bytes(UInt64(host.learned))
+                Amounts.bytes(UInt64(host.learned)),
+                Amounts.bytes(UInt64(host.rings))
             )
         }
         let paths = pathTable()
         let hidden = self.paths.count - Self.shownPaths
         let note = hidden > 0 ? "\n… and \(hidden) more paths; --json has all." : ""
         let legend = """
-            Memory at its most: two snapshots while one replaces the other, and for each worker counters and as many \
-            learned addresses as may be. MTUs for an underlay of \(underlayMTU) bytes.
+            Memory at its most: two snapshots while one replaces the other, for each worker counters and as many learned \
+            addresses as may be, and the kernel's receive rings of veth and device ports. MTUs for an underlay of \(underlayMTU) bytes.
             """
         let tables = [networks, routerTable(), tunnelTable(), paths].filter { !$0.isEmpty }.map { $0.render(style) }
         return tables.joined(separator: "\n\n") + note + "\n\n" + hosts.render(style) + "\n\n" + legend
