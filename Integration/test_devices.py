@@ -56,20 +56,33 @@ def become(switch, name, state):
     return port["detail"]
 
 
+def used(switch):
+    """Processor time of the datapath, in hundredths of a second."""
+    with open(f"/proc/{switch.pid('datapath')}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def idle(switch):
     """The datapath does not spin on a device that is gone."""
-    def used():
-        with open(f"/proc/{switch.pid('datapath')}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-
     if switch.flood:
         switch.flood.stop()
         switch.flood = None
     time.sleep(0.2)
-    before = used()
+    before = used(switch)
     time.sleep(1)
-    assert used() - before < 40, "the datapath is busy with nothing"
+    assert used(switch) - before < 40, "the datapath is busy with nothing"
+
+
+@pytest.mark.parametrize("target", ["10.0.0.2", "10.0.0.3"])
+def test_awake_only_while_there_is_traffic(switch, target):
+    """Frames that follow each other closely keep a worker awake; a frame every other millisecond does not, nor does none."""
+    run("ping", "-f", "-q", "-c", 5000, target, namespace="t-a")
+    time.sleep(0.2)
+    before = used(switch)
+    time.sleep(1)
+    assert used(switch) - before < 25, "the datapath is awake for a ping every 2 ms"
+    idle(switch)
 
 
 def test_device_is_deleted_and_comes_back(switch):

@@ -3,13 +3,16 @@
 /// pay that.
 ///
 /// It stays awake only after several waits in a row that were short, and no longer than such a wait may be: without traffic
-/// nothing is spent. Between two looks it yields; when others then kept the processor for long, it sleeps like they would.
+/// nothing is spent. Nor where much comes at a time, since there nobody waits for the first of it. Between two looks it
+/// yields; when others then kept the processor for long, it sleeps like they would.
 struct Patience {
     /// Nanoseconds: what a wait may take to be short.
     static let limit: UInt64 = 100_000
     /// Whoever comes back from yielding after so many nanoseconds met somebody with work of his own. The ends of a
     /// conversation are done sooner.
     static let disturbance: UInt64 = 500_000
+    /// What a turn may bring of a conversation: frames, and each 2048 bytes like one more.
+    static let little = 16
     /// Short waits before it stays awake, and before it tries again when it was disturbed.
     static let few = 4
     static let many = 256
@@ -28,6 +31,12 @@ struct Patience {
         } else if missing > 0 {
             missing &-= 1
         }
+    }
+
+    /// A turn brought so much: frames, and each 2048 bytes like one more.
+    @inline(__always)
+    mutating func note(work: Int) {
+        if work > Patience.little { missing = max(missing, Patience.few) }
     }
 
     /// Yielding took so many nanoseconds.

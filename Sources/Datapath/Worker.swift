@@ -69,6 +69,8 @@ public struct Worker: ~Copyable {
     var turns: UInt64 = 0
     /// Whether waiting is done awake.
     var patience = Patience()
+    /// What this turn brought, as `Patience` counts it.
+    var work = 0
     var running = true
 
     static let wakeToken = UInt64.max

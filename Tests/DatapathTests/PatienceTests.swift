@@ -30,6 +30,18 @@ import Testing
         #expect(!patience.pays)
     }
 
+    @Test func sleepsWhereMuchComesAtATime() {
+        var patience = after([0, 0, 0, 0])
+        patience.note(work: Patience.little)
+        #expect(patience.pays)
+        patience.note(work: Patience.little + 1)
+        #expect(!patience.pays)
+        for _ in 0..<3 { patience.note(waited: short) }
+        #expect(!patience.pays)
+        patience.note(waited: short)
+        #expect(patience.pays)
+    }
+
     @Test func leavesTheProcessorToOthers() {
         var patience = after([0, 0, 0, 0])
         patience.note(yielded: Patience.disturbance)
