@@ -1,6 +1,8 @@
 """The VTEP's address in the switch, on an uplink TAP or a device: against the kernel's vxlan, against frames made by hand,
 and among Sluice hosts of all modes."""
 
+import json
+import os
 import time
 
 import pytest
@@ -8,10 +10,11 @@ import pytest
 from support import frames as f
 from support.interface import Interface, token
 from support.namespaces import address, cable, ip, mac_of, set_sysctl
-from support.shell import wait_until
+from support.shell import REPOSITORY, run, start, wait_until
 from support.topology import network, port, topology
-from support.traffic import Checksums, ping, transfer
+from support.traffic import PYTHON, Checksums, ping, transfer
 
+DATAGRAMS = os.path.join(REPOSITORY, "Integration", "support", "datagrams.py")
 SOME = 64 << 20
 VTEPS = {"ipv4": ("192.0.2.1", "192.0.2.2", 24), "ipv6": ("2001:db8:2::1", "2001:db8:2::2", 64)}
 MTU = {"ipv4": 1450, "ipv6": 1430}
@@ -93,6 +96,24 @@ def test_super_frames_cross_whole(kernel, target):
     assert kernel.state(NAME[kernel.mode]) == "up"
 
 
+@pytest.mark.parametrize("target, source", [("10.0.0.99", "10.0.0.11"), ("fd00:a::99", "fd00:a::11")])
+def test_udp_super_frames_cross_whole(kernel, target, source):
+    """The same for datagrams that a tenant's kernel is to cut (UDP_SEGMENT), both ways, each compared."""
+    for sender, a, receiver, b in ((kernel.web, source, kernel.far, target), (kernel.far, target, kernel.web, source)):
+        way = "sent" if sender == kernel.web else "received"
+        before = uplink(kernel)[way]
+        with Checksums(kernel.web, kernel.far):
+            there = start(PYTHON, DATAGRAMS, "receive", b, 7100, 600, 1200, namespace=receiver)
+            assert there.stdout.readline() == "ready\n"
+            run(PYTHON, DATAGRAMS, "send", a, b, 7100, 600, 1200, namespace=sender)
+            result = json.loads(there.communicate(timeout=30)[0])
+        assert result == {"right": 600, "wrong": 0, "late": 0}, (way, result)
+        after = uplink(kernel)[way]
+        assert after["failures"] == before["failures"]
+        # Thirty datagrams each.
+        assert after["superFrames"] - before["superFrames"] == 20, (before, after)
+
+
 def test_the_far_interface_sees_them_whole(kernel):
     """What arrives at the far end's device are frames longer than its MTU."""
     with Interface(kernel.far, "under") as wire:
@@ -109,8 +130,6 @@ def test_the_vtep_answers(kernel):
 
 
 def kernel_addresses(switch):
-    from support.shell import run
-
     return run("ip", "address", namespace=switch.namespace).output
 
 

@@ -23,14 +23,15 @@ public enum TAP {
         return [checksum | tcp | ecn | udp, checksum | tcp | ecn, checksum | tcp, checksum, 0]
     }()
 
-    /// The same for an uplink. UDP segmentation is not asked for: a peer's UDP_SEGMENT would come as one frame of many
-    /// tunnel packets.
+    /// The same for an uplink, with segmentation inside of UDP tunnels. A peer's UDP_SEGMENT comes as one frame of many tunnel
+    /// packets, which `UplinkArrivals` takes apart.
     static let uplinkChoices: [UInt32] = {
         let tcp = UInt32(LINUX_TUN_F_CSUM | LINUX_TUN_F_TSO4 | LINUX_TUN_F_TSO6)
         let ecn = UInt32(LINUX_TUN_F_TSO_ECN)
         let tunnel = UInt32(LINUX_TUN_F_UDP_TUNNEL_GSO)
         let checksum = UInt32(LINUX_TUN_F_UDP_TUNNEL_GSO_CSUM)
-        return [tcp | ecn | tunnel | checksum, tcp | ecn, tcp, UInt32(LINUX_TUN_F_CSUM), 0]
+        let udp = UInt32(LINUX_TUN_F_USO4 | LINUX_TUN_F_USO6)
+        return [tcp | ecn | udp | tunnel | checksum, tcp | ecn | udp, tcp | ecn, tcp, UInt32(LINUX_TUN_F_CSUM), 0]
     }()
 
     /// Creates a TAP for the underlay, on which super-frames in tunnels pass whole where the kernel can do it (Linux 6.17);
