@@ -5,8 +5,9 @@ import Wire
 /// Moves frames between endpoints and rings: one for each worker. It holds the memory that system calls need (message
 /// headers, addresses, ancillary data, scratch for headers), so that nothing is allocated for a frame.
 ///
-/// The order of the files is a frame's: `+Receive`, `+Nested`, `+ReceiveTunnel` on its way in; `+Transmit`, `+TransmitTunnel`,
-/// `+Segment` on its way out; `UnderlayNews` is what comes back. What kind of endpoint it is gets looked at once for each burst and each queue.
+/// The order of the files is a frame's: `+Receive`, `+ReceiveSlots`, `+Nested`, `+ReceiveTunnel` on its way in; `+Transmit`,
+/// `+TransmitTunnel`, `+Segment` on its way out; `UnderlayNews` is what comes back. What kind of endpoint it is gets looked at
+/// once for each burst and each queue.
 public struct PortEngine: ~Copyable {
     static let controlSize = 128
     static let nameSize = 32
