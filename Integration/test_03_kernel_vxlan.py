@@ -4,7 +4,7 @@ import pytest
 
 from support.namespaces import address, cable, ip
 from support.topology import network, port, topology
-from support.traffic import Checksums, ping, transfer
+from support.traffic import Checksums, datagrams, ping, transfer
 
 GIGABYTE = 1 << 30
 SOME = 64 << 20
@@ -95,6 +95,15 @@ def test_tcp(lab, kind, inner):
         speed = transfer(space, lab.tenant, target, size)
     print(f"{kind}, {inner} over {lab.family}: {speed} Gbit/s")
     assert lab.port(f"red/{kind}")["received"]["superFrames"] > 0, "offloads were not used"
+
+
+@pytest.mark.parametrize("name", [v4, v6])
+@pytest.mark.parametrize("kind", ATTACHMENTS)
+def test_udp_super_frames(lab, kind, name):
+    """What a kernel leaves to be cut arrives as the datagrams that were sent; it says so to a socket alone by their size."""
+    here, there = (f"{lab.family}-{kind}", name(kind)), (lab.tenant, name("far"))
+    datagrams(here, there)
+    datagrams(there, here)
 
 
 def test_between_ports_of_the_host(lab):

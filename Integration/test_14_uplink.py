@@ -1,8 +1,6 @@
 """The VTEP's address in the switch, on an uplink TAP or a device: against the kernel's vxlan, against frames made by hand,
 and among Sluice hosts of all modes."""
 
-import json
-import os
 import time
 
 import pytest
@@ -10,11 +8,10 @@ import pytest
 from support import frames as f
 from support.interface import Interface, token
 from support.namespaces import address, cable, ip, mac_of, set_sysctl
-from support.shell import REPOSITORY, run, start, wait_until
+from support.shell import run, wait_until
 from support.topology import network, port, topology
-from support.traffic import PYTHON, Checksums, ping, transfer
+from support.traffic import Checksums, datagrams, ping, transfer
 
-DATAGRAMS = os.path.join(REPOSITORY, "Integration", "support", "datagrams.py")
 SOME = 64 << 20
 VTEPS = {"ipv4": ("192.0.2.1", "192.0.2.2", 24), "ipv6": ("2001:db8:2::1", "2001:db8:2::2", 64)}
 MTU = {"ipv4": 1450, "ipv6": 1430}
@@ -99,15 +96,10 @@ def test_super_frames_cross_whole(kernel, target):
 @pytest.mark.parametrize("target, source", [("10.0.0.99", "10.0.0.11"), ("fd00:a::99", "fd00:a::11")])
 def test_udp_super_frames_cross_whole(kernel, target, source):
     """The same for datagrams that a tenant's kernel is to cut (UDP_SEGMENT), both ways, each compared."""
-    for sender, a, receiver, b in ((kernel.web, source, kernel.far, target), (kernel.far, target, kernel.web, source)):
-        way = "sent" if sender == kernel.web else "received"
+    near, far = (kernel.web, source), (kernel.far, target)
+    for way, sender, receiver in (("sent", near, far), ("received", far, near)):
         before = uplink(kernel)[way]
-        with Checksums(kernel.web, kernel.far):
-            there = start(PYTHON, DATAGRAMS, "receive", b, 7100, 600, 1200, namespace=receiver)
-            assert there.stdout.readline() == "ready\n"
-            run(PYTHON, DATAGRAMS, "send", a, b, 7100, 600, 1200, namespace=sender)
-            result = json.loads(there.communicate(timeout=30)[0])
-        assert result == {"right": 600, "wrong": 0, "late": 0}, (way, result)
+        datagrams(sender, receiver)
         after = uplink(kernel)[way]
         assert after["failures"] == before["failures"]
         # Thirty datagrams each.
@@ -387,6 +379,13 @@ def test_tcp_between_modes(cloud, ends):
             for way in ("sent", "received"):
                 assert uplink(switch)[way]["superFrames"] > 0, "super-frames do not stay whole between two uplinks"
                 assert uplink(switch)[way]["failures"] == 0
+
+
+@pytest.mark.parametrize("ends", [(1, 2), (1, 3), (3, 2), (4, 5), (4, 1), (3, 4)])
+def test_udp_between_modes(cloud, ends):
+    a, b = ((f"t{i}", f"10.0.0.{i}") for i in ends)
+    datagrams(a, b)
+    datagrams(b, a)
 
 
 def test_a_change_under_traffic(cloud):

@@ -10,6 +10,7 @@ from .namespaces import entered
 
 PYTHON = "/usr/bin/python3"
 TRANSFER = os.path.join(REPOSITORY, "Integration", "support", "transfer.py")
+DATAGRAMS = os.path.join(REPOSITORY, "Integration", "support", "datagrams.py")
 
 
 def ping(namespace, target, count=2, size=None, whole=False, check=True, patience=5):
@@ -119,7 +120,17 @@ class Checksums:
             assert after == self.before, f"bad checksums: {self.before} before, {after} after"
 
 
+def datagrams(sender, receiver):
+    """Sends 600 datagrams in 20 super-frames from one (namespace, address) to another."""
+    with Checksums(sender[0], receiver[0]):
+        there = start(PYTHON, DATAGRAMS, "receive", receiver[1], 7100, 600, 1200, namespace=receiver[0])
+        assert there.stdout.readline() == "ready\n"
+        run(PYTHON, DATAGRAMS, "send", sender[1], receiver[1], 7100, 600, 1200, namespace=sender[0])
+        result = json.loads(there.communicate(timeout=30)[0])
+    assert result == {"right": 600, "wrong": 0, "late": 0}, (sender, receiver, result)
+
+
 __all__ = [
-    "Checksums", "Finished", "Flood", "Listener", "entered", "no_ping", "ping", "transfer", "transfer_to_listener",
+    "Checksums", "Finished", "Flood", "Listener", "datagrams", "entered", "no_ping", "ping", "transfer", "transfer_to_listener",
     "wait_until",
 ]

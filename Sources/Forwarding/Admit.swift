@@ -43,7 +43,9 @@ func admit<R: Recorder>(
     if journey.isTunnelled, let reason = takeOverECN(journey.outerTOS, &journey, &recorder) { return reason }
     if isNestedTunnel(journey) { return .nestedTunnel }
     guard settleOffload(journey.offload, &journey) else { return .badOffload }
-    if journey.isTunnelled { findUnfinishedWork(&journey, mtu: segment.mtu, &recorder) }
+    if journey.isTunnelled {
+        guard findUnfinishedWork(&journey, mtu: segment.mtu, &recorder) else { return .badOffload }
+    }
     journey.decision.packetSize = packetSize(journey.decision, parsed)
     return nil
 }
@@ -123,14 +125,18 @@ extension Decision {
 
 /// A kernel's tunnel device whose packets cross a veth leaves inner checksums unfinished, and hands over whole TCP
 /// super-frames, without a word about either. Padding behind the packet goes: it would be summed.
+///
+/// - Returns: false for a super-frame of UDP. Where it is to be cut nobody can tell: one datagram would come of many.
 @inline(__always)
-private func findUnfinishedWork<R: Recorder>(_ journey: inout Journey, mtu: UInt32, _ recorder: inout R) {
+private func findUnfinishedWork<R: Recorder>(_ journey: inout Journey, mtu: UInt32, _ recorder: inout R) -> Bool {
     guard !journey.decision.offload.needsChecksum,
         let position = PartialChecksum.detect(journey.content, journey.parsed),
         position.start <= maximumChecksumStart
-    else { return }
+    else { return true }
     let parsed = journey.parsed
+    let isLarge = mtu > 0 && parsed.endOffset - parsed.networkOffset > Int(mtu)
     journey.decision.note(.partialChecksumFound)
+    if isLarge, parsed.protocol == IPProtocol.udp { return false }
     journey.decision.contentLength = UInt32(truncatingIfNeeded: parsed.endOffset)
     var offload = Offload(
         flags: Offload.needsChecksumFlag,
@@ -138,7 +144,7 @@ private func findUnfinishedWork<R: Recorder>(_ journey: inout Journey, mtu: UInt
         checksumOffset: position.offset
     )
     let size = SegmentationKind.size(parsed, mtu: Int(mtu))
-    if parsed.protocol == IPProtocol.tcp, mtu > 0, parsed.endOffset - parsed.networkOffset > Int(mtu), size > 0,
+    if parsed.protocol == IPProtocol.tcp, isLarge, size > 0,
         parsed.endOffset - parsed.payloadOffset <= Int(size) * maximumSegments
     {
         let kind = SegmentationKind.of(parsed)
@@ -156,6 +162,7 @@ private func findUnfinishedWork<R: Recorder>(_ journey: inout Journey, mtu: UInt
             ? "a kernel VTEP left a super-frame: segments of \(size) bytes, checksums to finish"
             : "a kernel VTEP left the inner checksum to be finished"
     )
+    return true
 }
 
 /// Bytes of the largest IP packet that leaves: of one segment, if there are to be many.

@@ -99,10 +99,13 @@ extension UnsafeMutablePointer<TransmitSlot> {
         pointee.length &- HeaderLength.ethernet &- (isOuterIPv6 ? HeaderLength.ipv6 : 0) <= 0xFFFF
     }
 
-    /// Whether `TunnelMark` finds its way about the outer headers of a super-frame.
+    /// Whether `TunnelMark` finds its way about the outer headers of a super-frame, and a peer on this machine that has no more
+    /// than a socket can make something of it: of UDP in GRE or IP in IP it could not know where to cut.
     @inline(__always)
     var canBeMarked: Bool {
-        guard pointee.length >= TunnelMark.leastLength, fitsOneIPPacket else { return false }
+        guard pointee.length >= TunnelMark.leastLength, fitsOneIPPacket,
+            outerProtocol == IPProtocol.udp || pointee.offload.gsoKind != Offload.gsoUDP
+        else { return false }
         return switch outerProtocol {
         case IPProtocol.udp: !isOuterIPv6
         case IPProtocol.gre: greChecksumOffset < 0

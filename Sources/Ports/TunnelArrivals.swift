@@ -2,7 +2,7 @@ import Rings
 import Wire
 
 /// Tunnel packets on their way from a socket to the ring. What the kernel hands over as one message may be many datagrams
-/// (UDP_GRO); what were segments of one TCP super-frame before they were sent becomes one again. Only neighbours are
+/// (UDP_GRO), or a single one with a super-frame of UDP in it, which a sender on this machine has not cut; what were segments of one TCP super-frame before they were sent becomes one again. Only neighbours are
 /// looked at, so nothing is overtaken and nothing waits.
 struct TunnelArrivals {
     /// The packet that the next one may be appended to, not yet in the ring.
@@ -35,6 +35,13 @@ struct TunnelArrivals {
             addDatagram(message, end, ring)
             return
         }
+        if let offload = innerSegments(message, datagramSize) {
+            var frame = message
+            frame.offload = offload
+            handOver(ring)
+            ring.append(frame)
+            return
+        }
         guard message.length <= datagramSize &* ReceiveRing.mostDatagrams else {
             ring.noteUnreadable()
             return
@@ -47,6 +54,27 @@ struct TunnelArrivals {
             datagram.bytes += datagram.length
             left &-= datagram.length
         }
+    }
+
+    /// What is to be done to a VXLAN packet that carries a super-frame of UDP. The kernel gives the size of the segments in
+    /// both cases (`udp_cmsg_recv`); here the inner packet is longer than that, and ends where the message does.
+    @inline(__always)
+    private func innerSegments(_ message: Frame, _ size: Int) -> Offload? {
+        let start = HeaderLength.vxlan
+        guard ipProtocol == IPProtocol.udp, message.length > start else { return nil }
+        let parsed = ParsedFrame(message.bytes + start, message.length &- start)
+        guard parsed.protocol == IPProtocol.udp, parsed.has(.transportHeader), !parsed.has(.cutShort),
+            start &+ parsed.endOffset > size, start &+ parsed.endOffset == message.length,
+            SegmentationKind.of(parsed) == Offload.gsoUDP
+        else { return nil }
+        return Offload(
+            flags: Offload.needsChecksumFlag,
+            gsoType: Offload.gsoUDP,
+            headerLength: UInt16(truncatingIfNeeded: start &+ parsed.payloadOffset),
+            gsoSize: UInt16(truncatingIfNeeded: size),
+            checksumStart: UInt16(truncatingIfNeeded: start &+ parsed.transportOffset),
+            checksumOffset: UInt16(truncatingIfNeeded: PartialChecksum.udpOffset)
+        )
     }
 
     @inline(__always)

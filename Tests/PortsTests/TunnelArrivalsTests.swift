@@ -87,6 +87,32 @@ import Wire
         }
     }
 
+    /// A sender on this machine may leave UDP in VXLAN to be cut: one packet, with a word about the size.
+    @Test func segmentsOfUDPInsideStayTogether() {
+        let packet = TestFrame.vxlan + TestFrame.udp(TestFrame.pattern(36_000), partial: true)
+        let (frames, unreadable) = Self.frames([Message(bytes: packet, size: 1_200)])
+        #expect(frames.map(\.bytes) == [packet] && unreadable == 0)
+        var expected = TestFrame.partialUDP(8)
+        expected.gsoType = Offload.gsoUDP
+        expected.gsoSize = 1_200
+        expected.headerLength = 50
+        #expect(frames.first?.offload == expected)
+        // Many packets of which each is whole: what is in them is not looked at together.
+        let small = TestFrame.vxlan + TestFrame.udp(TestFrame.pattern(100), partial: true)
+        let apart = Self.frames([Message(bytes: small + small + small, size: small.count)])
+        #expect(apart.frames.map(\.bytes) == [small, small, small] && apart.frames.allSatisfy { $0.offload == .none })
+        // Lengths that contradict each other, byte by byte.
+        for place in 0..<50 {
+            for bit in [1, 0x80] as [UInt8] {
+                var wrong = packet
+                wrong[place] ^= bit
+                for frame in Self.frames([Message(bytes: wrong, size: 1_200)]).frames where frame.offload != .none {
+                    #expect(frame.bytes == wrong && frame.offload == expected, "\(place)")
+                }
+            }
+        }
+    }
+
     /// Messages that follow on each other are put together too, those with many datagrams and those with one.
     @Test func neighboursAreOneFrame() {
         let payload = TestFrame.pattern(64_000)

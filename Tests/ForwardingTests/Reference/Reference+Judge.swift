@@ -88,7 +88,7 @@ extension Reference {
         if layers.version != 0 { walk.ends = walk.readEnds() }
         if walk.isBare && isNested(arrival, walk) { return .nestedTunnel }
         if let reason = readOffload(arrival, layers, &walk) { return reason }
-        if walk.isTunnelled { findUnfinished(layers, &walk) }
+        if walk.isTunnelled, !findUnfinished(layers, &walk) { return .badOffload }
         walk.packet =
             walk.offload.gsoType != 0
             ? Int(walk.offload.gsoSize) + layers.payload - layers.l3

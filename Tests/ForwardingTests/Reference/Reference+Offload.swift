@@ -45,10 +45,11 @@ extension Reference {
         !layers.isFragment && !layers.hasFragmentHeader && !layers.isRouted && !layers.isAuthenticated
     }
 
-    func findUnfinished(_ layers: Layers, _ walk: inout Walk) {
+    /// False for what is a super-frame of UDP.
+    func findUnfinished(_ layers: Layers, _ walk: inout Walk) -> Bool {
         guard walk.offload.flags & 1 == 0, layers.payload >= 0, layers.proto == 6 || layers.proto == 17, !layers.isCut,
             !layers.isFragment, !layers.hasFragmentHeader, !layers.isRouted
-        else { return }
+        else { return true }
         let first = walk.content.startIndex
         let length = layers.end - layers.l4
         let offset = layers.proto == 6 ? 16 : 6
@@ -56,16 +57,17 @@ extension Reference {
         let field = Int(walk.content[at]) << 8 | Int(walk.content[at + 1])
         if layers.proto == 17 {
             let udpLength = Int(walk.content[first + layers.l4 + 4]) << 8 | Int(walk.content[first + layers.l4 + 5])
-            if field == 0 || udpLength != length { return }
+            if field == 0 || udpLength != length { return true }
         }
         let from = first + layers.l3 + (layers.version == 4 ? 12 : 8)
         let addresses = walk.content[from..<from + (layers.version == 4 ? 8 : 32)]
         let sum = onesSum(addresses, layers.proto + length)
-        if field != sum && !(field == 0 && sum == 0xFFFF) { return }
+        if field != sum && !(field == 0 && sum == 0xFFFF) { return true }
         walk.judgement.events |= Event.partialChecksumFound.bit
         walk.content = walk.content[..<(first + layers.end)]
         walk.offload = Offload(flags: 1, checksumStart: UInt16(layers.l4), checksumOffset: UInt16(offset))
         let mtu = cloud.networks[walk.judgement.network!].mtu
+        if layers.proto == 17, mtu > 0, layers.end - layers.l3 > mtu { return false }
         let size = min(mtu - (layers.payload - layers.l3), 0xFFFF)
         if layers.proto == 6, mtu > 0, layers.end - layers.l3 > mtu, size > 0, isWhole(layers),
             layers.end - layers.payload <= size * 1400
@@ -75,5 +77,6 @@ extension Reference {
             walk.offload.gsoSize = UInt16(size)
             walk.offload.headerLength = UInt16(layers.payload)
         }
+        return true
     }
 }
