@@ -229,7 +229,10 @@ final class DeviceMaker {
 
     private func configure(_ netlink: Netlink, _ index: Int32, _ plan: EndpointPlan, _ changes: EndpointChanges) throws
     {
-        if changes.contains(.mac), let mac = plan.mac { try netlink.setMAC(mac, index) }
+        // Even to set the address that it has makes the kernel forget its neighbours, and the packet on its way to one is lost.
+        if changes.contains(.mac), let mac = plan.mac, try netlink.link(index: index)?.mac != mac {
+            try netlink.setMAC(mac, index)
+        }
         if changes.contains(.mtu) {
             try netlink.setMTU(plan.mtu, index)
             // Makes sends cheaper, no more: a kernel that does not know it goes without.
