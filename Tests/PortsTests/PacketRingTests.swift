@@ -42,6 +42,17 @@ import Testing
         }
     }
 
+    /// Everything that waits, and how many frames were lost.
+    private func drain(_ bench: Bench, _ port: UInt32) -> (found: [[UInt8]], lost: Int) {
+        var found: [[UInt8]] = []
+        var lost = 0
+        repeat {
+            found += bench.receive(port).filter(isTest).map(\.bytes)
+            lost += bench.ring.unreadable
+        } while bench.ring.count > 0 || bench.ring.unreadable > 0
+        return (found, lost)
+    }
+
     @Test func isMadeOnlyWhereItIsAskedFor() throws {
         try withCable { bench, _, socket in
             #expect(PacketRing(socket, makes: false) == nil)
@@ -93,13 +104,9 @@ import Testing
             let port = try bench.add(.packet, [socket], makesRing: true)
             let short = (0..<PacketRingLayout.slotCount + 500).map { TestFrame.udp(TestFrame.pattern(20, seed: $0)) }
             send(bench, sending, short)
-            var found: [[UInt8]] = []
-            var lost = 0
-            repeat {
-                found += bench.receive(port).filter(isTest).map(\.bytes)
-                lost += bench.ring.unreadable
-            } while bench.ring.count > 0 || bench.ring.unreadable > 0
-            #expect(found == Array(short[..<PacketRingLayout.slotCount]))
+            let drained = drain(bench, port)
+            var lost = drained.lost
+            #expect(drained.found == Array(short[..<PacketRingLayout.slotCount]))
             // The kernel says so with the next frame that it has room for.
             send(bench, sending, [short[0]])
             #expect(bench.receive(port, count: 1, where: isTest).map(\.bytes) == [short[0]])
@@ -115,12 +122,7 @@ import Testing
             let port = try bench.add(.packet, [socket], makesRing: true)
             let sent = frames(0..<60)
             send(bench, sending, sent)
-            var found: [[UInt8]] = []
-            var lost = 0
-            repeat {
-                found += bench.receive(port).filter(isTest).map(\.bytes)
-                lost += bench.ring.unreadable
-            } while bench.ring.count > 0 || bench.ring.unreadable > 0
+            let (found, lost) = drain(bench, port)
             #expect(lost > 0 && found.count + lost == 60)
             #expect(sent.filter { $0.count < 200 } == found.filter { $0.count < 200 }, "the others are all there")
             #expect(found == sent.filter { found.contains($0) }, "in order")
