@@ -1,6 +1,6 @@
-/// Whether a worker waits awake: looks for frames again and again before it sleeps. To wake a processor that has nothing to do
-/// takes tens of microseconds in a virtual machine; where each question follows the last one's answer, every one of them would
-/// pay that.
+/// Whether a worker waits awake: looks for frames again and again before it sleeps. To wake a processor that has nothing
+/// to do takes tens of microseconds in a virtual machine; where each question follows the last one's answer, every one of
+/// them would pay that.
 ///
 /// It stays awake only after several waits in a row that were short, and no longer than such a wait may be: without traffic
 /// nothing is spent. Nor where much comes at a time, since there nobody waits for the first of it. Between two looks it
@@ -11,7 +11,7 @@ struct Patience {
     /// Whoever comes back from yielding after so many nanoseconds met somebody with work of his own. The ends of a
     /// conversation are done sooner.
     static let disturbance: UInt64 = 500_000
-    /// What a turn may bring of a conversation: frames, and each 2048 bytes like one more.
+    /// What a burst of a conversation may bring: frames, and each 2048 bytes like one more.
     static let little = 16
     /// Short waits before it stays awake, and before it tries again when it was disturbed.
     static let few = 4
@@ -33,10 +33,10 @@ struct Patience {
         }
     }
 
-    /// A turn brought so much: frames, and each 2048 bytes like one more.
+    /// A burst brought so much.
     @inline(__always)
-    mutating func note(work: Int) {
-        if work > Patience.little { missing = max(missing, Patience.few) }
+    mutating func note(frames: Int, bytes: Int) {
+        if frames &+ bytes / 2048 > Patience.little { missing = max(missing, Patience.few) }
     }
 
     /// Yielding took so many nanoseconds.

@@ -14,7 +14,7 @@ extension Worker {
     mutating func serve(_ slot: UInt32) {
         for _ in 0..<Worker.burstsPerTurn {
             let failure = engine.receive(ports + Int(slot), endpoint: slot, ring: ring, pool: pool)
-            work &+= ring.count &+ ring.bytes >> 11
+            patience.note(frames: ring.count, bytes: ring.bytes)
             if ring.count > 0 {
                 // What these frames answer may have taught another worker something. It told before it sent.
                 if exchange.hasNews { listen() }

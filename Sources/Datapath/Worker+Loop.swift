@@ -28,7 +28,6 @@ extension Worker {
                 now = second
                 state.now = second
             }
-            work = 0
             if ready > 0 {
                 for i in 0..<Int(ready) {
                     if events[i].data == Worker.wakeToken {
@@ -40,7 +39,6 @@ extension Worker {
                     }
                 }
             }
-            patience.note(work: work)
             turns &+= 1
             state.turns = turns
             // By the empty snapshot of the beginning every address would be a stranger's.

@@ -13,9 +13,9 @@ import Wire
 /// go: the system takes frames whole, whoever writes them. So a flow has one worker and keeps its order, and all that
 /// workers share is the snapshot, which nobody writes.
 ///
-/// A turn: wait until a port has frames, awake if the last ones came soon (`Patience`) → fill the receive ring with a burst → decide each frame → queue its copies by
-/// output → send the queues → carry out commands → age a slice of the learned addresses. Nothing in a turn allocates,
-/// locks, logs or calls into the language runtime.
+/// A turn: wait until a port has frames, awake if the last ones came soon (`Patience`) → fill the receive ring with a
+/// burst → decide each frame → queue its copies by output → send the queues → carry out commands → age a slice of the
+/// learned addresses. Nothing in a turn allocates, locks, logs or calls into the language runtime.
 public struct Worker: ~Copyable {
     /// Endpoints that were ever attached are below this.
     let capacity: Int
@@ -69,8 +69,6 @@ public struct Worker: ~Copyable {
     var turns: UInt64 = 0
     /// Whether waiting is done awake.
     var patience = Patience()
-    /// What this turn brought, as `Patience` counts it.
-    var work = 0
     var running = true
 
     static let wakeToken = UInt64.max

@@ -136,7 +136,10 @@ private func findUnfinishedWork<R: Recorder>(_ journey: inout Journey, mtu: UInt
     let parsed = journey.parsed
     let isLarge = mtu > 0 && parsed.endOffset - parsed.networkOffset > Int(mtu)
     journey.decision.note(.partialChecksumFound)
-    if isLarge, parsed.protocol == IPProtocol.udp { return false }
+    if isLarge, parsed.protocol == IPProtocol.udp {
+        recorder.note("decapsulate", "a kernel left a UDP super-frame, and nobody says where to cut it")
+        return false
+    }
     journey.decision.contentLength = UInt32(truncatingIfNeeded: parsed.endOffset)
     var offload = Offload(
         flags: Offload.needsChecksumFlag,

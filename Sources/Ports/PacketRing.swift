@@ -14,7 +14,7 @@ struct PacketRing {
     private static let blockSize = 64 * 1024
 
     private let memory: UnsafeMutableRawPointer
-    /// The slot that is filled next; nil until one was found filled, if somebody else has read here.
+    /// The slot to read next; nil until one was found filled, if somebody else has read here before.
     private(set) var position: Int?
 
     /// Maps the ring of a packet socket, and gives it one if it has none.

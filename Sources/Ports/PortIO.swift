@@ -84,8 +84,8 @@ public struct PortIO {
     /// - Parameters:
     ///   - flags: `PortIO.Flags`.
     ///   - descriptors: as the opening function of that kind returned them.
-    ///   - makesRing: whether a packet socket is to have a ring of `PacketRingLayout.size` bytes. One that it has already is used in
-    ///     any case, since frames come there.
+    ///   - makesRing: whether a packet socket is to have a ring of `PacketRingLayout.size` bytes. One that it has already
+    ///     is used in any case, since frames come there.
     /// - Returns: nil if their number is not the one that the kind has, or the kind lives in memory.
     public init?(kind: PortKind, flags: UInt32 = 0, descriptors: UnsafeBufferPointer<Int32>, makesRing: Bool = false) {
         guard kind != .memory, kind.descriptorCounts.contains(descriptors.count), descriptors.allSatisfy({ $0 >= 0 })

@@ -40,8 +40,9 @@ enum Syscall {
     /// The error that waits at a socket, as a negative errno; 0 without one.
     @inline(__always)
     static func takeFailure(_ fd: Int32) -> Int32 {
-        let code = linux_socket_failure(fd)
-        return code > 0 ? 0 &- code : code
+        var code: Int32 = 0
+        let result = linux_get_option(fd, Int32(LINUX_SOL_SOCKET), Int32(LINUX_SO_ERROR), &code)
+        return result < 0 ? result : 0 &- code
     }
 
     /// Frames that a packet socket had no room for since it was asked before.

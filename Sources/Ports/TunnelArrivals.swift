@@ -2,8 +2,9 @@ import Rings
 import Wire
 
 /// Tunnel packets on their way from a socket to the ring. What the kernel hands over as one message may be many datagrams
-/// (UDP_GRO), or a single one with a super-frame of UDP in it, which a sender on this machine has not cut; what were segments of one TCP super-frame before they were sent becomes one again. Only neighbours are
-/// looked at, so nothing is overtaken and nothing waits.
+/// (UDP_GRO), or a single one with a super-frame of UDP in it, which a sender on this machine has not cut; what were
+/// segments of one TCP super-frame before they were sent becomes one again. Only neighbours are looked at, so nothing is
+/// overtaken and nothing waits.
 struct TunnelArrivals {
     /// The packet that the next one may be appended to, not yet in the ring.
     private var last: Frame?

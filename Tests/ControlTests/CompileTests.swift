@@ -301,7 +301,7 @@ struct CompileTests {
         #expect(memory.learned > 21 << 20)
         #expect(memory.total == 2 * memory.snapshot + memory.counters + memory.learned + memory.rings)
         let ports = try compile(twins()).endpoints
-        #expect(memory.rings == ports.count { $0.medium.isPacketSocket } << 20 && memory.rings > 0)
+        #expect(memory.rings == ports.count { $0.medium.hasReceiveRing } << 20 && memory.rings > 0)
         var limited = twins()
         for i in 0..<2 {
             limited.tenants[i].networks[0].macLimit = 10

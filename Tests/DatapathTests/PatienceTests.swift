@@ -32,9 +32,14 @@ import Testing
 
     @Test func sleepsWhereMuchComesAtATime() {
         var patience = after([0, 0, 0, 0])
-        patience.note(work: Patience.little)
+        patience.note(frames: Patience.little, bytes: 2047)
         #expect(patience.pays)
-        patience.note(work: Patience.little + 1)
+        patience.note(frames: 1, bytes: (Patience.little - 1) * 2048)
+        #expect(patience.pays)
+        patience.note(frames: 1, bytes: Patience.little * 2048)
+        #expect(!patience.pays)
+        patience = after([0, 0, 0, 0])
+        patience.note(frames: Patience.little + 1, bytes: 0)
         #expect(!patience.pays)
         for _ in 0..<3 { patience.note(waited: short) }
         #expect(!patience.pays)

@@ -39,10 +39,3 @@ static inline int linux_packet_losses(int fd) {
     if (syscall(SYS_getsockopt, fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &length) < 0) return -errno;
     return statistics.tp_drops > 0x7FFFFFFF ? 0x7FFFFFFF : (int)statistics.tp_drops;
 }
-
-/// The error that waits at a socket, taken: 0 or a positive errno; or a negative one if it cannot be asked.
-static inline int linux_socket_failure(int fd) {
-    int error = 0;
-    socklen_t length = sizeof error;
-    return syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? -errno : error;
-}

@@ -27,6 +27,7 @@ enum {
 /// setsockopt(2) options.
 enum {
     LINUX_SO_SNDBUF = 7,
+    LINUX_SO_ERROR = 4,
     LINUX_SO_RCVBUF = 8,
     LINUX_SO_NO_CHECK = 11,
     LINUX_SO_REUSEPORT = 15,
@@ -70,7 +71,7 @@ static inline int linux_set_option(int fd, int level, int name, int value) {
 
 static inline int linux_get_option(int fd, int level, int name, int *value) {
     socklen_t length = sizeof *value;
-    return linux_code(getsockopt(fd, level, name, value, &length));
+    return linux_code(syscall(SYS_getsockopt, fd, level, name, value, &length));
 }
 
 static inline int linux_bind(int fd, const void *address, unsigned int length) {

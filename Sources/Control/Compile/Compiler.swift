@@ -70,7 +70,7 @@ public enum Compiler {
                 learnable: work.learnable,
                 routes: !work.scope.routers.isEmpty,
                 workers: work.host.workers,
-                packetSockets: work.plans.count { $0.medium.isPacketSocket },
+                rings: work.plans.count { $0.medium.hasReceiveRing },
                 capacity: capacity
             )
         )

@@ -28,8 +28,8 @@ public enum EndpointMedium: Hashable, Sendable {
         }
     }
 
-    /// Whether frames come from a device that has a stack of its own, by a packet socket.
-    var isPacketSocket: Bool {
+    /// Whether its packet socket has a receive ring.
+    var hasReceiveRing: Bool {
         switch self {
         case .veth, .device, .provider: true
         case .tap, .vxlan, .gre, .ip, .uplink, .uplinkDevice: false

@@ -21,7 +21,7 @@ public struct MemoryEstimate: Sendable, Equatable {
         learnable: Int,
         routes: Bool,
         workers: Int,
-        packetSockets: Int,
+        rings: Int,
         capacity: StateCapacity
     ) {
         func pages(_ bytes: Int) -> Int { (bytes + 4095) / 4096 * 4096 }
@@ -40,12 +40,13 @@ public struct MemoryEstimate: Sendable, Equatable {
         if routes { learned += pages(neighbors * MemoryLayout<NeighborTable.Entry>.stride) }
         counters *= workers
         learned *= workers
-        rings = min(packetSockets, PacketRingLayout.most) * PacketRingLayout.size
+        self.rings = min(rings, PacketRingLayout.most) * PacketRingLayout.size
     }
 }
 
 extension MemoryEstimate: CustomStringConvertible {
-    /// `3.1 MiB: snapshot 0.9 MiB (twice during a change), counters 1.2 MiB, learned addresses up to 0.1 MiB, receive rings 1.0 MiB`.
+    /// `4.1 MiB: snapshot 0.9 MiB (twice during a change), counters 1.2 MiB, learned addresses up to 0.1 MiB, receive rings
+    /// 1.0 MiB`.
     public var description: String {
         func mebibytes(_ bytes: Int) -> String {
             let tenths = (bytes * 10 + (1 << 19)) >> 20

@@ -224,7 +224,8 @@ struct CheckReport: Codable {
         let note = hidden > 0 ? "\n… and \(hidden) more paths; --json has all." : ""
         let legend = """
             Memory at its most: two snapshots while one replaces the other, for each worker counters and as many learned \
-            addresses as may be, and the kernel's receive rings of veth and device ports. MTUs for an underlay of \(underlayMTU) bytes.
+            addresses as may be, and the kernel's receive rings of veth and device ports. MTUs for an underlay of \
+            \(underlayMTU) bytes.
             """
         let tables = [networks, routerTable(), tunnelTable(), paths].filter { !$0.isEmpty }.map { $0.render(style) }
         return tables.joined(separator: "\n\n") + note + "\n\n" + hosts.render(style) + "\n\n" + legend
