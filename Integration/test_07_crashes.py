@@ -8,13 +8,17 @@ import time
 
 import pytest
 
-from support.namespaces import address, ip, link
+from support import frames as f
+from support.interface import Interface, token
+from support.namespaces import address, ip, link, mac_of
 from support.shell import SLUICE, end, run, start, wait_until
 from support.topology import network, port, topology
 from support.traffic import PYTHON, TRANSFER, Flood, Listener, ping
 
 HUNDRED_MILLISECONDS = 0.100
 HERE, THERE = "10.0.0.1", "10.0.0.99"
+# Frames: more than any socket has room for.
+FLOOD = 60_000
 
 
 def cloud(mtu=None):
@@ -188,6 +192,48 @@ def test_what_was_learned_and_counted_survives_the_datapath(switch):
     assert {entry["mac"] for entry in learned} <= {entry["mac"] for entry in switch.show("fdb")["entries"]}
     assert switch.port("red/tap")["received"]["frames"] >= frames
     ping("t-tap", THERE)
+
+
+def test_what_a_sleeping_datapath_has_no_room_for_is_counted(bench):
+    """SIGSTOP under a flood on each kind of socket: afterwards every frame is either received or counted as lost."""
+    bench.hosts("host", "far")
+    address("host", "under", "192.0.2.1/24")
+    address("far", "under", "192.0.2.2/24")
+    bench.namespaces.make_silent("t-veth", "t-tap")
+    switch = bench.switch("host", topology({"h1": {"vtep": "192.0.2.1"}}, {"red": {
+        "networks": {
+            "net": network("vxlan", 5001, remotes=["192.0.2.2"], unknownUnicast="drop"),
+            "other": network("gre", 77, remotes=["192.0.2.2"], unknownUnicast="drop")},
+        "ports": {
+            "veth": port("h1", {"veth": "eth0", "netns": "t-veth"}),
+            "other": port("h1", "t-tap", network="other")}}}))
+    inner = f.data("02:00:00:00:00:11", "02:00:00:00:00:77", token())
+
+    def packet(protocol):
+        return f.Ether(dst=mac_of("host", "under")) / f.IP(src="192.0.2.2", dst="192.0.2.1", proto=protocol)
+
+    frames = {
+        "red/veth": inner,
+        "vxlan": bytes(packet(17) / f.UDP(sport=50000, dport=4789, chksum=0) / f.Raw(f.vxlan(inner, 5001))),
+        "gre": bytes(packet(47) / f.Raw(f.gre(inner, 77)))}
+
+    def received(name):
+        port, = (port for full, port in {**switch.ports(), **switch.uplinks()}.items() if name in full)
+        return port["received"]["frames"], port["received"]["failures"]
+
+    with Interface("t-veth") as veth, Interface("far", "under") as under:
+        before = {name: received(name) for name in frames}
+        switch.kill("datapath", signal.SIGSTOP)
+        for name, frame in frames.items():
+            (veth if name == "red/veth" else under).send(*[frame] * FLOOD)
+        switch.kill("datapath", signal.SIGCONT)
+        for name in frames:
+            def news():
+                return [after - earlier for after, earlier in zip(received(name), before[name])]
+
+            wait_until(lambda: sum(news()) >= FLOOD, lambda: f"{FLOOD} at {name} to be accounted for; it is {news()}", 5)
+            print(name, news())
+            assert news()[1] > 0 and sum(news()) <= FLOOD + 20, (name, news())
 
 
 def test_datapath_dies_again_and_again(switch):

@@ -12,6 +12,7 @@ extension Worker {
     /// what came of it before the next is read, so that a large frame is still in the cache when it leaves.
     @inline(never)
     mutating func serve(_ slot: UInt32) {
+        wasRead[Int(slot)] = true
         for _ in 0..<Worker.burstsPerTurn {
             let failure = engine.receive(ports + Int(slot), endpoint: slot, ring: ring, pool: pool)
             patience.note(frames: ring.count, bytes: ring.bytes)

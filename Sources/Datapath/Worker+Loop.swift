@@ -44,6 +44,7 @@ extension Worker {
             // By the empty snapshot of the beginning every address would be a stranger's.
             if agedAt != now && snapshot.generation != 0 {
                 age()
+                countLosses()
                 if questionCount > 0 { reviewQuestions() }
                 if uplink != noSlot { tendUplink() }
             }
@@ -84,6 +85,15 @@ extension Worker {
             }
         }
         if exchange.hasTold { exchange.wakeOthers() }
+    }
+
+    /// Once a second: counts what the sockets had no room for. Where something was lost, something was read later.
+    @inline(never)
+    mutating func countLosses() {
+        for slot in 0..<capacity where wasRead[slot] {
+            wasRead[slot] = false
+            state.counters[slot].receiveFailures &+= UInt64(ports[slot].takeLosses())
+        }
     }
 
     /// Every page of learned addresses has had its turn. Three quarters of them are in use when some eight thousand

@@ -86,5 +86,6 @@ extension Worker {
         if isReading[slot] { _ = linux_epoll_remove(epoll, ports[slot].receiveDescriptor) }
         ports[slot] = PortIO()
         isReading[slot] = false
+        wasRead[slot] = false
     }
 }

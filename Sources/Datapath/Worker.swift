@@ -23,6 +23,8 @@ public struct Worker: ~Copyable {
     let ports: UnsafeMutablePointer<PortIO>
     /// Whether epoll watches the slot's descriptor.
     let isReading: UnsafeMutablePointer<Bool>
+    /// Whether the slot was read since its losses were counted.
+    let wasRead: UnsafeMutablePointer<Bool>
     let epoll: Int32
     let pool = BufferPool()
     let ring = ReceiveRing()
@@ -90,6 +92,8 @@ public struct Worker: ~Copyable {
         ports.initialize(repeating: PortIO(), count: capacity)
         isReading = .allocate(capacity: capacity)
         isReading.initialize(repeating: false, count: capacity)
+        wasRead = .allocate(capacity: capacity)
+        wasRead.initialize(repeating: false, count: capacity)
         queues = TransmitQueues(endpoints: capacity)
         self.epoll = epoll
         self.mailbox = mailbox

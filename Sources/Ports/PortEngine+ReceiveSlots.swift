@@ -20,7 +20,6 @@ extension PortEngine {
         var count = 0
         var long = 0
         var bytes = 0
-        var isLosing = false
         while count < ReceiveRing.capacity, bytes < ReceiveRing.byteBudget {
             let slot = slots[first &+ count]
             let status = slot.status
@@ -30,7 +29,6 @@ extension PortEngine {
                 prepare(long, pool.buffer(count) - VirtioHeader.length, room, withName: false)
                 long &+= 1
             }
-            isLosing = isLosing || status & UInt32(LINUX_SLOT_LOSING) != 0
             count &+= 1
             bytes &+= slot.length
             if slot.length >= ReceiveRing.largeFrame { break }
@@ -60,7 +58,6 @@ extension PortEngine {
         }
         port.pointee.slots?.advance(count)
         ring.setDrained(!slots[first &+ count].isFilled)
-        if isLosing { ring.noteUnreadable(Syscall.takeLosses(fd)) }
         return failure
     }
 

@@ -69,6 +69,8 @@ public struct PortIO {
     @usableFromInline var receiveBatch: Int32 = Int32(PortIO.firstBatch)
     /// What a packet socket received, if it has a ring.
     var slots: PacketRing?
+    /// What a tunnel's socket has lost, as far as it was counted.
+    private var countedLosses: UInt32 = 0
     /// The IP protocol of a tunnel's socket: what its packets begin with.
     var ipProtocol: UInt8 = 0
     /// Sockets to send single datagrams by, then those to send super-frames by.
@@ -103,6 +105,8 @@ public struct PortIO {
             let joins = flags & Flags.keepsSegments == 0
             _ = Syscall.set(first, LINUX_SOL_UDP, LINUX_UDP_GRO, joins ? 1 : 0)
         }
+        // What was lost while nobody read cannot be told from what an earlier datapath has counted.
+        if kind.isTunnel { countedLosses = Syscall.socketLosses(first) }
         if kind == .packet { slots = PacketRing(first, makes: makesRing) }
         let count = PortIO.transmitSockets
         for index in 0..<count {
@@ -136,6 +140,22 @@ public struct PortIO {
     /// The socket for super-frames of flow `flow` (0 to 7).
     @inline(__always)
     func segmentSocket(_ flow: Int) -> Int32 { transmit[8 &+ (flow & 7)] }
+
+    /// How much came that the kernel had no room for since this was asked before: the worker was too slow, or stopped.
+    /// Packets that the kernel had put together count as one.
+    public mutating func takeLosses() -> UInt32 {
+        switch kind {
+        case .none, .memory, .tap, .uplink:
+            // A TAP's own device counts what its queue has no room for.
+            return 0
+        case .packet, .uplinkDevice:
+            return Syscall.takePacketLosses(receiveDescriptor)
+        case .vxlan4, .vxlan6, .raw4, .raw6:
+            let losses = Syscall.socketLosses(receiveDescriptor)
+            defer { countedLosses = losses }
+            return losses &- countedLosses
+        }
+    }
 
     /// Whether a packet socket leaves what it receives in a ring.
     public var hasRing: Bool { slots != nil }

@@ -47,7 +47,11 @@ enum Syscall {
 
     /// Frames that a packet socket had no room for since it was asked before.
     @inline(__always)
-    static func takeLosses(_ fd: Int32) -> Int { max(0, Int(linux_packet_losses(fd))) }
+    static func takePacketLosses(_ fd: Int32) -> UInt32 { UInt32(max(0, linux_packet_losses(fd))) }
+
+    /// What another socket had no room for since it was opened. The count begins anew after 2³².
+    @inline(__always)
+    static func socketLosses(_ fd: Int32) -> UInt32 { UInt32(truncatingIfNeeded: max(0, linux_socket_losses(fd))) }
 
     // MARK: Opening
 

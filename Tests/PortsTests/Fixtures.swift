@@ -82,6 +82,9 @@ func withPair(mtu: Int = 1500, _ body: (_ left: Namespace, _ right: Namespace) t
     }
 }
 
+/// From now on the kernel sends nothing by itself from the namespace that the thread is in.
+func silence() throws { try sh("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6") }
+
 /// The kernel turns a device's queue on a moment after its cable is in; what is sent before is lost.
 func waitForCarrier(_ device: String) throws {
     try sh("for i in $(seq 100); do ip -br link show dev \(device) | grep -q ' UP ' && break; sleep 0.01; done")

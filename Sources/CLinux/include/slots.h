@@ -8,7 +8,6 @@
 enum {
     LINUX_SLOT_USER = 1,           ///< The slot is ours until we write 0.
     LINUX_SLOT_COPY = 2,           ///< The frame was too long for the slot, and is in the socket's queue too.
-    LINUX_SLOT_LOSING = 4,         ///< Frames were lost since the statistics were read.
     LINUX_SLOT_VLAN_VALID = 16,    ///< A tag was taken out.
     LINUX_SLOT_VLAN_TPID_VALID = 64,
 };

@@ -84,6 +84,15 @@ static inline int linux_socket_protocol(int fd) {
     return result < 0 ? result : protocol;
 }
 
+/// What a socket's queue had no room for since it was opened (SO_MEMINFO, Linux 4.12), or a negative errno.
+static inline long linux_socket_losses(int fd) {
+    enum { meminfo = 55, drops = 8, fields = 9 };
+    unsigned values[fields] = {0};
+    socklen_t length = sizeof values;
+    long result = syscall(SYS_getsockopt, fd, SOL_SOCKET, meminfo, values, &length);
+    return result < 0 ? -errno : (long)values[drops];
+}
+
 /// SIOCGSKNS: a descriptor of the network namespace that a socket belongs to (CAP_NET_ADMIN there).
 static inline int linux_socket_namespace(int fd) { return linux_code(ioctl(fd, 0x894C)); }
 
