@@ -33,52 +33,6 @@ extension PortEngine {
     }
 
     @inline(__always)
-    private func receiveTAP(
-        _ port: UnsafeMutablePointer<PortIO>,
-        _ endpoint: UInt32,
-        _ ring: borrowing ReceiveRing,
-        _ pool: borrowing BufferPool,
-        isUplink: Bool
-    ) -> Int32 {
-        let fd = port.pointee.receiveDescriptor
-        let headerLength = isUplink ? VirtioHeader.tunnelLength : VirtioHeader.length
-        let room = headerLength &+ BufferPool.capacity
-        var arrivals = UplinkArrivals(port.pointee, spare: nestedFrames, PortEngine.nestedCapacity)
-        var used = 0
-        while !ring.isFull, used < ReceiveRing.capacity {
-            let frame = pool.buffer(used)
-            // The header goes into the headroom, so header and frame are one piece for the kernel.
-            let header = frame - headerLength
-            let result = Int(Syscall.read(fd, header, room))
-            if result < 0 {
-                if result == -Int(EINTR) { continue }
-                if isUplink { arrivals.handOver(ring) }
-                if result == -Int(EAGAIN) { return 0 }
-                return Int32(truncatingIfNeeded: result)
-            }
-            // The kernel cuts what is too long without a word, and then says exactly `room`.
-            let length = result &- headerLength
-            guard length > 0, result < room else {
-                ring.noteUnreadable()
-                if result == 0 { break }
-                continue
-            }
-            used &+= 1
-            let offload = VirtioHeader.read(header, frame: frame, length)
-            let read = Frame(bytes: frame, length: length, offload: offload, endpoint: endpoint)
-            if isUplink {
-                arrivals.add(read, end: frame + BufferPool.capacity, ring)
-                if length >= ReceiveRing.largeFrame { break }
-            } else if !ring.append(read) {
-                break
-            }
-        }
-        if isUplink { arrivals.handOver(ring) }
-        ring.setDrained(false)
-        return 0
-    }
-
-    @inline(__always)
     private func receivePackets(
         _ port: UnsafeMutablePointer<PortIO>,
         _ endpoint: UInt32,

@@ -14,8 +14,10 @@ extension PortEngine {
         _ result: inout TransmitResult
     ) {
         let fd = port.pointee.receiveDescriptor
+        let calls = queues.count(endpoint) >= PortEngine.writesTogether ? self.calls : nil
         var waiting = queues.first(endpoint)
         while let slot = waiting {
+            if let calls, writeTogether(calls, fd, queues, &waiting, &result) { continue }
             waiting = queues.next(slot)
             let isSuperFrame = slot.pointee.offload.isSuperFrame
             var error = EINVAL
@@ -42,6 +44,48 @@ extension PortEngine {
                 result.fail(error)
             }
         }
+    }
+
+    /// Writes the next frames that are ready as they are, many with one call. Returns whether there were any.
+    private func writeTogether(
+        _ calls: CallBatch,
+        _ fd: Int32,
+        _ queues: borrowing TransmitQueues,
+        _ waiting: inout UnsafeMutablePointer<TransmitSlot>?,
+        _ result: inout TransmitResult
+    ) -> Bool {
+        var done = waiting
+        var count = 0
+        while let slot = waiting, count < CallBatch.capacity, !slot.pointee.offload.isSuperFrame,
+            slot.greChecksumOffset < 0
+        {
+            VirtioHeader.write(uplink: slot, to: slot.header - VirtioHeader.tunnelLength)
+            prepare(calls, count, fd, slot, headerLength: VirtioHeader.tunnelLength)
+            waiting = queues.next(slot)
+            count &+= 1
+        }
+        guard count > 0 else { return false }
+        calls.run(count)
+        for index in 0..<count {
+            guard let slot = done else { break }
+            done = queues.next(slot)
+            var error = 0 &- calls.result(index)
+            if CallBatch.isUndone(error) {
+                error = write(
+                    fd,
+                    slot.header - VirtioHeader.tunnelLength,
+                    VirtioHeader.tunnelLength &+ Int(slot.pointee.headerLength),
+                    slot.pointee.payload,
+                    slot.pointee.payloadLength
+                )
+            }
+            if error <= 0 {
+                result.succeed(slot.pointee.length, isSuperFrame: false)
+            } else {
+                result.fail(error)
+            }
+        }
+        return true
     }
 
     /// Whether a TAP's kernel takes a super-frame as it is. With its outer headers it must not be longer than an IP packet.

@@ -6,8 +6,8 @@ import Wire
 /// headers, addresses, ancillary data, scratch for headers), so that nothing is allocated for a frame.
 ///
 /// The order of the files is a frame's: `+Receive`, `+ReceiveSlots`, `+Nested`, `+ReceiveTunnel` on its way in; `+Transmit`,
-/// `+TransmitTunnel`, `+Segment` on its way out; `UnderlayNews` is what comes back. What kind of endpoint it is gets looked at
-/// once for each burst and each queue.
+/// `+TransmitTunnel`, `+Segment` on its way out; `+TAP` has both ways of a TAP; `UnderlayNews` is what comes back. What kind of
+/// endpoint it is gets looked at once for each burst and each queue.
 public struct PortEngine: ~Copyable {
     static let controlSize = 128
     static let nameSize = 32
@@ -39,8 +39,11 @@ public struct PortEngine: ~Copyable {
     let singleControl: UnsafeMutableRawPointer
 
     let news = UnderlayNews()
+    let calls: CallBatch?
 
-    public init() {
+    /// - Parameter withBatches: whether TAPs are read and written many frames at a time, where the kernel lets us.
+    public init(withBatches: Bool = true) {
+        calls = withBatches ? CallBatch() : nil
         let burst = ReceiveRing.capacity
         received = .allocate(capacity: burst)
         received.initialize(repeating: linux_mmsghdr(), count: burst)
@@ -80,6 +83,7 @@ public struct PortEngine: ~Copyable {
         singleName.deallocate()
         singleControl.deallocate()
         news.deallocate()
+        calls?.deallocate()
     }
 }
 

@@ -125,7 +125,7 @@ struct Outgoing {
 
 /// Endpoints with what a worker has around them. Closes their descriptors in the end.
 final class Bench {
-    let engine = PortEngine()
+    let engine: PortEngine
     let ring = ReceiveRing()
     let pool = BufferPool(count: 40)
     let queues = TransmitQueues(endpoints: 16)
@@ -133,6 +133,8 @@ final class Bench {
     var count: UInt32 = 0
     /// Result of the last `receive` on any port.
     var lastError: Int32 = 0
+
+    init(withBatches: Bool = true) { engine = PortEngine(withBatches: withBatches) }
 
     deinit {
         for index in 0..<Int(count) { ports[index].closeDescriptors() }

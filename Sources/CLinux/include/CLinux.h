@@ -4,6 +4,7 @@
 // members of system structures. What Glibc hides for that reason is defined by hand.
 #pragma once
 #include <errno.h>
+#include "batches.h"
 #include "devices.h"
 #include "memory.h"
 #include "messages.h"
