@@ -153,7 +153,19 @@ struct Routes: Sendable {
 
     private func body(of request: Request, limit: Int) async throws -> ByteBuffer {
         do {
-            return try await withDeadline(limits.request) { try await request.body.collect(upTo: limit) }
+            return try await withDeadline(limits.request) {
+                // Room for what was announced, so that a large file is not copied again each time that it has doubled.
+                let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+                var whole = ByteBuffer()
+                whole.reserveCapacity(max(0, min(announced, limit)))
+                for try await var part in request.body {
+                    guard whole.readableBytes + part.readableBytes <= limit else {
+                        throw NIOTooManyBytesError(maxBytes: limit)
+                    }
+                    whole.writeBuffer(&part)
+                }
+                return whole
+            }
         } catch is DeadlineExceeded {
             throw HTTPError(.requestTimeout, message: "the request took longer than \(limits.request) to arrive")
         } catch let error as NIOTooManyBytesError {
