@@ -103,7 +103,7 @@ public struct APIServer: Sendable {
                     try await writer.write(response: response.head, body: response.body)
                 },
                 configuration: .init(
-                    additionalChannelHandlers: [StalledWriteHandler(limit: .init(limits.stall))],
+                    additionalChannelHandlers: [StalledWriteHandler(limit: .init(limits.stall)), LongReads()],
                     idleTimeout: .init(limits.idle)
                 )
             ),

@@ -30,7 +30,10 @@ struct HTTPExchange {
                     .head(.init(version: .http1_1, method: method, uri: target, headers: headers))
                 )
                 // A switch that refuses early closes before it has read everything; its answer says why.
-                if !body.isEmpty { try? await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
+                for start in stride(from: 0, to: body.count, by: Self.piece) {
+                    let part = body[start..<min(start + Self.piece, body.count)]
+                    guard (try? await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: part))))) != nil else { break }
+                }
                 try? await outbound.write(.end(nil))
                 try await read(inbound, take)
             }
@@ -45,6 +48,8 @@ struct HTTPExchange {
         }
     }
 
+    /// Bytes of a body that are sent at a time.
+    private static let piece = 1 << 20
     /// How often a full queue is asked again, 100 ms apart.
     private static let attempts = 50
 

@@ -46,21 +46,23 @@ struct Claims {
         for (number, tenant) in topology.tenants.enumerated() {
             let part = byTenant[number]
             if !segments.isEmpty,
-                tenant.networks.others(than: part?.networks ?? []).joined().contains(where: { network in
-                    SegmentKey(network.segment).map(segments.contains) ?? false
-                })
+                tenant.networks.hasOther(
+                    than: part?.networks.map(\.range) ?? [],
+                    where: { SegmentKey($0.pointee.segment).map(segments.contains) ?? false }
+                )
             {
                 return true
             }
             if !interfaces.isEmpty,
-                tenant.ports.others(than: part?.ports ?? []).joined().contains(where: {
-                    interfaces.contains(InterfaceKey($0))
-                })
+                tenant.ports.hasOther(
+                    than: part?.ports.map(\.range) ?? [],
+                    where: { interfaces.contains(InterfaceKey($0.pointee)) }
+                )
             {
                 return true
             }
             if let part, !macs.isEmpty || !addresses.isEmpty,
-                tenant.ports.others(than: part.ports).joined().contains(where: has)
+                tenant.ports.hasOther(than: part.ports.map(\.range), where: has)
             {
                 return true
             }
@@ -68,15 +70,18 @@ struct Claims {
         return false
     }
 
-    private func has(_ port: Port) -> Bool {
-        if macs.contains(port.mac),
+    private func has(_ place: UnsafePointer<Port>) -> Bool {
+        let isOurs = macs.contains(place.pointee.mac)
+        guard isOurs || !addresses.isEmpty else { return false }
+        let port = place.pointee
+        if isOurs,
             port.membership.networks.contains(where: {
                 networkMACs.contains(InNetwork(tenant: port.tenant, network: $0, value: port.mac))
             })
         {
             return true
         }
-        guard !addresses.isEmpty, let home = port.membership.untagged else { return false }
+        guard let home = port.membership.untagged else { return false }
         return port.addresses.contains {
             addresses.contains(InNetwork(tenant: port.tenant, network: home, value: $0.address))
         }

@@ -107,11 +107,10 @@ struct EditLoader {
         as number: Int
     ) {
         guard !names.isEmpty else { return }
-        var next = 0
-        for (index, network) in tenant.networks.enumerated() {
-            while next < replaced.count, replaced[next].entries.upperBound <= index { next += 1 }
-            if next < replaced.count, replaced[next].entries.contains(index) { continue }
-            guard names.contains(network.name), loader.networkNumbers[number][network.name] == nil else { continue }
+        for place in tenant.networks.places(outside: replaced.map(\.entries)).joined()
+        where names.contains(tenant.networks[place].name) {
+            let network = tenant.networks[place]
+            guard loader.networkNumbers[number][network.name] == nil else { continue }
             loader.networkNumbers[number][network.name] = loader.networks.count
             loader.networks.append(KnownNetwork(tenant: number, network: network, isWhole: true))
         }
@@ -164,8 +163,8 @@ struct EditLoader {
             }.map(\.name)
         )
         guard !lost.isEmpty else { return true }
-        return !tenant.ports.others(than: part.ports).joined().contains { port in
-            port.membership.networks.contains(where: lost.contains)
+        return !tenant.ports.hasOther(than: part.ports.map(\.range)) { port in
+            port.pointee.membership.networks.contains(where: lost.contains)
         }
     }
 
@@ -178,16 +177,25 @@ struct EditLoader {
     }
 }
 
-extension Array where Element: Sendable {
-    /// The elements that no splice takes out, between one and the next.
-    func others(than splices: [TopologyEdit.Splice<Element>]) -> [ArraySlice<Element>] {
+extension Array {
+    /// The places that no range takes out, between one and the next. `ranges` are in order.
+    func places(outside ranges: [Range<Int>]) -> [Range<Int>] {
         var start = 0
-        var result: [ArraySlice<Element>] = []
-        for splice in splices {
-            result.append(self[start..<splice.range.lowerBound])
-            start = splice.range.upperBound
+        var result: [Range<Int>] = []
+        for range in ranges {
+            result.append(start..<range.lowerBound)
+            start = range.upperBound
         }
-        return result + [self[start...]]
+        return result + [start..<count]
+    }
+
+    /// Whether an element outside the ranges is as asked. Each is looked at in its place: to copy them all would be most
+    /// of the work.
+    func hasOther(than ranges: [Range<Int>], where isAsAsked: (UnsafePointer<Element>) -> Bool) -> Bool {
+        withUnsafeBufferPointer { elements in
+            guard let first = elements.baseAddress else { return false }
+            return places(outside: ranges).contains { $0.contains { isAsAsked(first + $0) } }
+        }
     }
 }
 

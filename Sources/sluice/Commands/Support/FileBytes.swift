@@ -13,21 +13,34 @@ enum FileBytes {
         defer { if descriptor != STDIN_FILENO { close(descriptor) } }
         var bytes: [UInt8] = []
         var status = stat()
-        // Else tens of megabytes would be copied again each time that they have doubled.
-        if fstat(descriptor, &status) == 0 { bytes.reserveCapacity(max(0, min(Int(status.st_size), most)) + 1) }
-        var chunk = [UInt8](repeating: 0, count: 1 << 18)
+        // A regular file goes straight to its place; the byte more tells its end from a file that has grown.
+        var piece = fstat(descriptor, &status) == 0 && isRegular(status) ? min(Int(status.st_size), most) + 1 : 1 << 18
         while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw failure(path)
+            let part = try [UInt8](unsafeUninitializedCapacity: piece) { space, filled in
+                filled = try fill(space, from: descriptor, path)
             }
-            if count == 0 { return bytes }
-            bytes += chunk[..<count]
+            if bytes.isEmpty { bytes = part } else { bytes += part }
             guard bytes.count <= most else {
                 throw CommandFailure("\(path) is larger than \(most >> 20) MiB, which is no file for this.")
             }
+            if part.count < piece { return bytes }
+            piece = 1 << 18
         }
+    }
+
+    private static func isRegular(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFREG }
+
+    /// Reads until `space` is full or nothing more comes. Returns how many bytes it was.
+    private static func fill(_ space: UnsafeMutableBufferPointer<UInt8>, from descriptor: Int32, _ path: String) throws
+        -> Int
+    {
+        var filled = 0
+        while filled < space.count, let start = space.baseAddress {
+            let count = Glibc.read(descriptor, start + filled, space.count - filled)
+            if count == 0 { break }
+            if count > 0 { filled += count } else if errno != EINTR { throw failure(path) }
+        }
+        return filled
     }
 
     private static func failure(_ path: String) -> CommandFailure {
