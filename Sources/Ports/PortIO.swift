@@ -141,7 +141,8 @@ public struct PortIO {
     @inline(__always)
     func segmentSocket(_ flow: Int) -> Int32 { transmit[8 &+ (flow & 7)] }
 
-    /// How much came that the kernel had no room for since this was asked before: the worker was too slow, or stopped.
+    /// How much came and was not handed over since this was asked before: the worker was too slow, or stopped, and the
+    /// kernel had no room. Of a UDP socket it is also datagrams with a wrong checksum: the kernel counts both as one.
     /// Packets that the kernel had put together count as one.
     public mutating func takeLosses() -> UInt32 {
         switch kind {
