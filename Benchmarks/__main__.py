@@ -137,4 +137,5 @@ def verdict(run):
     return 1 if problems else 0
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from . import ratios
 
 PLAIN = ["1 →", "1 ←"]
+FOUR = ["4 →", "4 ←"]
 
 
 class Row:
@@ -113,6 +114,17 @@ BESIDE = [
     Row("VXLAN bulk TCP, underlay device, Sluice at both ends ÷ kernel bridge+vxlan", bulk("vxd", "kvx"), None, None),
     Row("GRE bulk TCP, underlay device, Sluice at both ends ÷ kernel bridge+vxlan", bulk("grd", "kvx"), None, None),
     Row("IPIP bulk TCP, underlay device, Sluice at both ends ÷ kernel bridge+vxlan", bulk("ipd", "kvx"), None, None),
+    Row("TAP to TAP bulk TCP, four streams ÷ kernel bridge over veth", bulk("tap", "kbr", "local", kinds=FOUR), None, None),
+    Row("veth to veth bulk TCP, four streams ÷ kernel bridge", bulk("vet", "kbr", "local", kinds=FOUR), None, None),
+    Row("TAP to TAP bulk TCP, four streams, CPU of all cores per GB ÷ kernel bridge",
+        bulk("tap", "kbr", "local", "cost", FOUR), None, None, more=False),
+    Row("veth to veth bulk TCP, four streams, CPU of all cores per GB ÷ kernel bridge",
+        bulk("vet", "kbr", "local", "cost", FOUR), None, None, more=False),
+    Row("VXLAN bulk TCP, four streams, uplink TAP, kernel far end ÷ kernel bridge+vxlan at both ends",
+        bulk("upl", "kvx", kinds=FOUR), None, None),
+    Row("VXLAN bulk TCP, four streams, UDP sockets, Sluice at both ends ÷ kernel bridge+vxlan",
+        bulk("vxl", "kvx", kinds=FOUR), None, None),
+    Row("TAP to TAP bulk TCP, four streams ÷ Open vSwitch, veth", bulk("tap", "ovs", "local", kinds=FOUR), None, None),
     Row("TAP to TAP bulk TCP ÷ Open vSwitch, veth, experimental TSO", bulk("tap", "tso", "local"), None, None),
     Row("veth to veth bulk TCP ÷ Open vSwitch, veth, experimental TSO", bulk("vet", "tso", "local"), None, None),
     Row("TAP to TAP bulk TCP ÷ VDE2", bulk("tap", "vde", "local"), None, None),
